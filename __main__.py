@@ -1,0 +1,17 @@
+"""The Pulumi program: reads the stack's config, composes the stack, exports its outputs."""
+
+from importlib import import_module
+
+import pulumi
+
+from components.config import read_stack
+from components.errors import ConfigError
+
+try:
+    config = read_stack()
+except ConfigError as error:
+    raise pulumi.RunError(str(error)) from None
+
+compose = import_module(f"stacks.{config.platform.value}").compose
+for name, value in compose(pulumi.get_stack(), config).items():
+    pulumi.export(name, value)

@@ -1,0 +1,189 @@
+"""The model of a whole stack file, made of the components' own args models.
+
+`python -m components.config STACK` checks a stack file without Pulumi, an engine or a network.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, Self
+
+import pulumi
+import yaml
+from pydantic import ValidationError, model_validator
+
+from .args import Args, field
+from .dask_cluster.args import DaskClusterArgs
+from .errors import ConfigError, report
+from .images import EgressArgs
+from .jupyterhub_host.args import HubSecretsArgs, JupyterHubHostArgs, LoginKind
+from .platforms.docker_host import DockerHostArgs
+from .shared_volume.args import SharedVolumeArgs
+from .traefik_proxy.args import TraefikProxyArgs
+
+PROJECT = "jupyterhub"
+_UNREADABLE = "0" * 64  # stands for an encrypted value where only the file is looked at
+
+
+class Platform(str, Enum):
+    """What a stack is composed for; each has its wiring file in `stacks/`."""
+
+    local = "local"
+
+
+class VolumesArgs(Args):
+    """Where data is kept. All of it outlives `make down`."""
+
+    homes: SharedVolumeArgs = field(
+        SharedVolumeArgs(), description="Home folders.", change="refused while protected"
+    )
+    shared: SharedVolumeArgs = field(
+        SharedVolumeArgs(),
+        description="The folder that all users see.",
+        change="refused while protected",
+    )
+    state: SharedVolumeArgs = field(
+        SharedVolumeArgs(), description="The hub's database.", change="refused while protected"
+    )
+    certificates: SharedVolumeArgs = field(
+        SharedVolumeArgs(),
+        description="Certificates got by ACME.",
+        change="refused while protected",
+    )
+
+
+class StackConfig(Args):
+    """A stack file: everything under `jupyterhub:` in `stacks/Pulumi.<stack>.yaml`."""
+
+    platform: Platform = field(
+        description="What the stack is composed for: `local`.",
+        change="refused by protected volumes: make a new stack instead",
+    )
+    docker: DockerHostArgs = field(
+        DockerHostArgs(),
+        description="The Docker engine that containers run on.",
+        change="moves nothing: containers and data stay on the old engine",
+    )
+    egress: EgressArgs = field(
+        default_factory=EgressArgs,
+        description="How this site reaches the internet.",
+        change="rebuilds images or replaces the hub container, see its fields",
+    )
+    proxy: TraefikProxyArgs = field(
+        TraefikProxyArgs(),
+        description="The edge: ports and TLS.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    hub: JupyterHubHostArgs = field(
+        default_factory=JupyterHubHostArgs,
+        description="The hub: login, images, limits.",
+        change="replaces the hub container: some seconds without new logins; servers go on",
+    )
+    volumes: VolumesArgs = field(
+        VolumesArgs(), description="Where data is kept.", change="refused while protected"
+    )
+    dask: DaskClusterArgs | None = field(
+        None,
+        description="A Dask cluster shared by all users. Default: none.",
+        change="adds or removes the cluster and replaces the hub container; servers go on",
+    )
+    secrets: HubSecretsArgs = field(
+        description="Secrets of the stack, made by `make setup`.", change="see its fields"
+    )
+
+    @model_validator(mode="after")
+    def _login_has_its_secrets(self) -> Self:
+        needs = {
+            LoginKind.class_password: ("class_password", "admin_password"),
+            LoginKind.roster: ("roster_key",),
+        }
+        missing = [n for n in needs[self.hub.login.kind] if getattr(self.secrets, n) is None]
+        if missing:
+            raise ValueError(f"secrets are missing: {', '.join(missing)}; run `make setup`")
+        return self
+
+
+def parse(values: Mapping[str, Any], source: str) -> StackConfig:
+    """The validated config, or one ConfigError with all faults."""
+    try:
+        return StackConfig.model_validate(values)
+    except ValidationError as error:
+        raise report(error, StackConfig, source) from None
+
+
+def read_stack() -> StackConfig:
+    """The config of the stack that Pulumi runs."""
+    # The language host hands the config over by one of these two ways.
+    everything = pulumi.runtime.get_config_env() | pulumi.runtime.config.CONFIG.get()
+    own = {
+        key.removeprefix(f"{PROJECT}:"): _plain(text)
+        for key, text in everything.items()
+        if key.startswith(f"{PROJECT}:")
+    }
+    return parse(own, f"stacks/Pulumi.{pulumi.get_stack()}.yaml")
+
+
+def read_file(path: Path) -> StackConfig:
+    """The config in a stack file, its encrypted values unread."""
+    try:
+        document = yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        raise ConfigError(f"There is no {path}. Stacks here: {_stacks(path.parent)}.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from None
+    own = {
+        key.removeprefix(f"{PROJECT}:"): _decided(value)
+        for key, value in (document.get("config") or {}).items()
+        if key.startswith(f"{PROJECT}:")
+    }
+    return parse(own, str(path))
+
+
+def _plain(text: str) -> Any:
+    """Pulumi hands objects over as JSON, everything else as text."""
+    return json.loads(text) if text[:1] in ("{", "[") else text
+
+
+def _decided(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"secure"}:
+            return _UNREADABLE
+        return {key: _decided(item) for key, item in value.items()}
+    return [_decided(item) for item in value] if isinstance(value, list) else value
+
+
+def _stacks(folder: Path) -> str:
+    names = sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml"))
+    return ", ".join(names) or "none"
+
+
+def main(arguments: list[str]) -> int:
+    """Checks a stack file. Prints what other tools need to know of it as one JSON line."""
+    stack = arguments[0] if arguments else "local"
+    try:
+        config = read_file(Path("stacks") / f"Pulumi.{stack}.yaml")
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    ports = {"http": config.proxy.http_port, "api": config.proxy.api_port}
+    if config.proxy.entry_point == "websecure":
+        ports["https"] = config.proxy.https_port
+    facts = {
+        "url": config.proxy.url(config.docker.address),
+        "docker": config.docker.host,
+        "bind_address": config.proxy.bind_address,
+        "ports": ports,
+        "login": config.hub.login.kind.value,
+        "login_file": str(config.hub.login.file) if config.hub.login.file else None,
+        "subnets": [config.hub.network.subnet, *([config.dask.subnet] if config.dask else [])],
+    }
+    print(json.dumps(facts))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

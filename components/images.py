@@ -1,0 +1,224 @@
+"""Container images: pulled by reference, or built on the target engine from a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pulumi
+import pulumi_docker as docker
+from pydantic import model_validator
+
+from .args import Args, field
+from .platforms.docker_host import DockerHost
+
+EXTRA_CA = "extra-ca.crt"
+_NOT_CONTENT = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", EXTRA_CA}
+
+
+def _from_environment(*names: str) -> str | None:
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
+class EgressArgs(Args):
+    """How this site reaches the internet: proxies, mirrors, an extra certificate authority.
+
+    Passed to image builds, to the hub and to every notebook.
+    """
+
+    http_proxy: str | None = field(
+        default_factory=lambda: _from_environment("HTTP_PROXY", "http_proxy"),
+        description="Proxy for plain HTTP. Default: the environment's HTTP_PROXY.",
+        change="replaces the hub container; running servers get it when they restart",
+    )
+    https_proxy: str | None = field(
+        default_factory=lambda: _from_environment("HTTPS_PROXY", "https_proxy"),
+        description="Proxy for HTTPS. Default: the environment's HTTPS_PROXY.",
+        change="replaces the hub container; running servers get it when they restart",
+    )
+    no_proxy: str | None = field(
+        default_factory=lambda: _from_environment("NO_PROXY", "no_proxy"),
+        description="Hosts reached without a proxy, with commas. Default: NO_PROXY.",
+        change="replaces the hub container; running servers get it when they restart",
+    )
+    ca_bundle: Path | None = field(
+        default_factory=lambda: _from_environment("PULUMI_JUPYTERHUB_CA_BUNDLE"),
+        description="File of extra certificate authorities (PEM), built into the images.",
+        change="rebuilds the images and replaces the hub container",
+    )
+    pip_index_url: str | None = field(
+        default_factory=lambda: _from_environment("PIP_INDEX_URL"),
+        description="Mirror of the Python package index for builds, without a password in it.",
+        change="nothing on the running system; used by the next build",
+    )
+    apt_mirror: str | None = field(
+        None,
+        description="Mirror of Debian's packages for builds: `http://mirror/debian`.",
+        change="nothing on the running system; used by the next build",
+    )
+
+    @model_validator(mode="after")
+    def _bundle_exists(self) -> Self:
+        if self.ca_bundle and not self.ca_bundle.is_file():
+            raise ValueError(f"ca_bundle {self.ca_bundle} is not a file; give an existing PEM file")
+        return self
+
+    def proxies(self) -> dict[str, str]:
+        """The proxy variables, in both spellings that programs look for."""
+        pairs = (
+            ("http_proxy", self.http_proxy),
+            ("https_proxy", self.https_proxy),
+            ("no_proxy", self.no_proxy),
+        )
+        upper = {name.upper(): value for name, value in pairs if value}
+        return upper | {name: value for name, value in pairs if value}
+
+    def build_args(self) -> dict[str, str]:
+        """The build arguments that the Dockerfiles of this project know."""
+        mirrors = {"PIP_INDEX_URL": self.pip_index_url, "APT_MIRROR": self.apt_mirror}
+        return self.proxies() | {name: value for name, value in mirrors.items() if value}
+
+
+class ImageArgs(Args):
+    """Where an image comes from: a reference to pull, or a folder with a Dockerfile to build."""
+
+    reference: str | None = field(
+        None,
+        pattern=r"^[a-z0-9][\w./:@-]+$",
+        description="Image to pull: `quay.io/jupyter/scipy-notebook:2026-09-01`.",
+        change="running servers keep the old image until their user restarts",
+    )
+    build: Path | None = field(
+        None,
+        description="Folder with a Dockerfile, built on the host's engine: `images/notebook`.",
+        change="running servers keep the old image until their user restarts",
+    )
+    base: Path | None = field(
+        None,
+        description="Folder built first and handed to `build` as BASE_IMAGE.",
+        change="rebuilds the image; running servers keep the old one until their user restarts",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.reference) == bool(self.build):
+            raise ValueError("give either `reference` (to pull) or `build` (a folder), not both")
+        if self.base and not self.build:
+            raise ValueError("`base` goes with `build`")
+        for folder in (self.build, self.base):
+            if folder and not (folder / "Dockerfile").is_file():
+                raise ValueError(f"there is no {folder}/Dockerfile; give a folder that has one")
+        return self
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image on the engine: its reference, and the resources that put it there."""
+
+    reference: str
+    resources: tuple[pulumi.Resource, ...]
+
+
+class ImageStore:
+    """Puts images on one engine, each once, however many components ask for it."""
+
+    def __init__(
+        self, host: DockerHost, egress: EgressArgs, parent: pulumi.Resource | None = None
+    ) -> None:
+        self._host = host
+        self._egress = egress
+        self._parent = parent
+        self._images: dict[str, Image] = {}
+
+    def get(self, args: ImageArgs) -> Image:
+        """The image for these args, pulled or built if nobody asked before."""
+        if args.reference:
+            return self._pulled(args.reference)
+        assert args.build is not None  # validated
+        base = self._built(args.base, None) if args.base else None
+        return self._built(args.build, base)
+
+    def _pulled(self, reference: str) -> Image:
+        if reference not in self._images:
+            made = docker.RemoteImage(
+                f"image-{_slug(reference)}",
+                name=reference,
+                keep_locally=True,  # removing an image that servers may run helps nobody
+                opts=self._host.options(self._parent),
+            )
+            self._images[reference] = Image(reference, (made,))
+        return self._images[reference]
+
+    def _built(self, folder: Path, base: Image | None) -> Image:
+        build_args = {"BASE_IMAGE": base.reference} if base else {}
+        digest = content_digest(folder, self._egress.ca_bundle, build_args)
+        reference = f"pulumi-jupyterhub/{folder.name}:{digest}"
+        if reference not in self._images:
+            made = docker.Image(
+                f"image-{folder.name}",
+                image_name=reference,
+                skip_push=True,
+                build=docker.DockerBuildArgs(
+                    context=str(_staged(folder, self._egress.ca_bundle, digest)),
+                    args=build_args | self._egress.build_args(),
+                ),
+                opts=pulumi.ResourceOptions.merge(
+                    self._host.options(self._parent),
+                    pulumi.ResourceOptions(depends_on=list(base.resources) if base else []),
+                ),
+            )
+            self._images[reference] = Image(reference, (*(base.resources if base else ()), made))
+        return self._images[reference]
+
+
+def content_digest(folder: Path, ca_bundle: Path | None, build_args: Mapping[str, str]) -> str:
+    """Twelve hex digits that change when what goes into the build changes.
+
+    The digest is the tag, so the preview shows which containers a changed image replaces.
+    """
+    digest = hashlib.sha256(repr(sorted(build_args.items())).encode())
+    for path in _content(folder):
+        executable = os.access(path, os.X_OK)
+        digest.update(f"{path.relative_to(folder)} {executable} ".encode() + path.read_bytes())
+    if ca_bundle:
+        digest.update(ca_bundle.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _content(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(p in _NOT_CONTENT or p.endswith(".egg-info") for p in parts):
+            yield path
+
+
+def _staged(folder: Path, ca_bundle: Path | None, digest: str) -> Path:
+    """A copy of the folder to build from, with the extra certificates beside the Dockerfile.
+
+    The folder's own tree stays as it is, and the path changes with the content only.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    target = cache / "pulumi-jupyterhub" / "contexts" / f"{folder.name}-{digest}"
+    if target.is_dir():
+        return target
+    partial = target.with_name(f"{target.name}.{os.getpid()}")
+    for path in _content(folder):
+        copy = partial / path.relative_to(folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+    if ca_bundle:
+        shutil.copy(ca_bundle, partial / EXTRA_CA)
+    try:
+        partial.rename(target)  # at once, so that a killed run leaves no half context
+    except OSError:  # another run was faster
+        shutil.rmtree(partial)
+    return target
+
+
+def _slug(reference: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in reference)

@@ -1,0 +1,65 @@
+"""JupyterHubHost: a multi-user JupyterHub on one host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from ..images import ImageStore
+from ..platforms.docker_host import DockerHost
+from ..shared_volume.component import SharedVolume
+from ..traefik_proxy.component import TraefikProxy
+from .args import HubSecretsArgs, JupyterHubHostArgs
+
+
+class JupyterHubHost(pulumi.ComponentResource):
+    """A JupyterHub that starts each user's server in a container of its own.
+
+    Replacing the hub's container logs no one out and stops no one's server: its database is on
+    the `state` volume, its routes are the proxy's, its cookie key is a secret of the stack.
+
+    Args:
+        volumes: `homes`, `shared` and `state`.
+
+    Attributes:
+        url: where users log in.
+        network: name of the users' network.
+        gateway: the host's address on that network, the only one that notebooks reach.
+        notebook_images: references of the images that users can start, in order.
+    """
+
+    url: pulumi.Output[str]
+    network: pulumi.Output[str]
+    gateway: pulumi.Output[str]
+    notebook_images: pulumi.Output[list[str]]
+
+    def __init__(
+        self,
+        name: str,
+        args: JupyterHubHostArgs,
+        secrets: HubSecretsArgs,
+        host: DockerHost,
+        images: ImageStore,
+        proxy: TraefikProxy,
+        volumes: Mapping[str, SharedVolume],
+        proxies: Mapping[str, str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("jupyterhub:index:JupyterHubHost", name, {}, opts)
+        from . import docker
+
+        made = docker.create(name, args, secrets, host, images, proxy, volumes, proxies or {}, self)
+        self.args = args
+        self.url = proxy.url
+        self.network = made.network
+        self.gateway = made.gateway
+        self.notebook_images = made.notebook_images
+        self.register_outputs(
+            {
+                "url": self.url,
+                "network": self.network,
+                "gateway": self.gateway,
+                "notebook_images": self.notebook_images,
+            }
+        )

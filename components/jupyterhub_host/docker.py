@@ -1,0 +1,153 @@
+"""JupyterHubHost on a Docker engine: the users' network, its guard, and the hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+from ..args import secret
+from ..images import Image, ImageStore
+from ..platforms import containers
+from ..platforms.docker_host import DockerHost
+from ..shared_volume.component import SharedVolume
+from ..traefik_proxy.component import TraefikProxy
+from .args import HubSecretsArgs, JupyterHubHostArgs
+from .settings import network_document, settings_document
+
+DOCKER_SOCKET = docker.ContainerVolumeArgs(
+    host_path="/var/run/docker.sock", container_path="/var/run/docker.sock"
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What every platform file of JupyterHubHost returns."""
+
+    network: pulumi.Output[str]
+    gateway: pulumi.Output[str]
+    notebook_images: pulumi.Output[list[str]]
+
+
+def create(
+    name: str,
+    args: JupyterHubHostArgs,
+    secrets: HubSecretsArgs,
+    host: DockerHost,
+    images: ImageStore,
+    proxy: TraefikProxy,
+    volumes: Mapping[str, SharedVolume],
+    proxies: Mapping[str, str],
+    parent: pulumi.Resource,
+) -> Made:
+    """Makes the network, the guard that closes it, and the hub behind the proxy."""
+    image = images.get(args.image)
+    offered = [images.get(notebook.source) for notebook in args.images]
+    network = containers.network(
+        f"{name}-users", host, parent, role="users", subnet=args.network.subnet, icc=False
+    )
+    closed = network_document(
+        args, host.named("users"), host.bridge("users"), [host.bridge("dask")]
+    )
+    guard = _guard(name, host, parent, image, network, closed)
+    document = pulumi.Output.all(
+        homes=volumes["homes"].volume, shared=volumes["shared"].volume, url=proxy.url
+    ).apply(
+        lambda known: json.dumps(
+            settings_document(
+                args,
+                deployment=host.deployment,
+                network=closed,
+                proxy={
+                    "api_url": f"http://127.0.0.1:{proxy.args.api_port}",
+                    "entry_point": proxy.args.entry_point,
+                    "public_url": known["url"],
+                },
+                references=[each.reference for each in offered],
+                homes=known["homes"],
+                shared=known["shared"],
+                environment=dict(proxies),
+            ),
+            indent=1,
+        )
+    )
+    containers.container(
+        name,
+        host,
+        parent,
+        role="hub",
+        labels=host.labels("hub", keep_running="true"),
+        container_name=host.named(name),
+        image=image.reference,
+        depends_on=[
+            *image.resources,
+            *(r for each in offered for r in each.resources),
+            guard,
+            proxy,
+        ],
+        network_mode="host",
+        envs=containers.environment(proxies) or None,
+        volumes=[
+            DOCKER_SOCKET,
+            containers.mount(volumes["state"].volume, "/srv/state"),
+            containers.mount(volumes["homes"].volume, "/srv/homes"),
+            containers.mount(volumes["shared"].volume, "/srv/shared"),
+            containers.mount(proxy.routes_volume, "/srv/routes"),
+        ],
+        uploads=[
+            containers.file("/etc/jupyterhub/settings.json", document),
+            containers.file("/etc/jupyterhub/secrets.json", _secrets(secrets), private=True),
+        ],
+        healthcheck=containers.healthcheck("hubkit-health"),
+    )
+    return Made(
+        network.name,
+        pulumi.Output.from_input(closed["gateway"]),
+        pulumi.Output.from_input([each.reference for each in offered]),
+    )
+
+
+def _guard(
+    name: str,
+    host: DockerHost,
+    parent: pulumi.Resource,
+    image: Image,
+    network: docker.Network,
+    closed: Mapping[str, Any],
+) -> docker.Container:
+    """Keeps the users' network closed, and stops the users' servers before a destroy ends it.
+
+    It is deleted after the hub and before the network. A changed one starts before the old one
+    ends (its name is the engine's choice), so that the network is never open.
+    """
+    document = json.dumps({"deployment": host.deployment, "network": closed})
+    return containers.container(
+        f"{name}-guard",
+        host,
+        parent,
+        role="guard",
+        container_name=None,
+        image=image.reference,
+        depends_on=[*image.resources, network],
+        delete_before_replace=False,
+        grace=90,  # it stops every user's server meanwhile
+        network_mode="host",
+        command=["python3", "-m", "hubkit.guard"],
+        volumes=[DOCKER_SOCKET],
+        uploads=[containers.file("/etc/jupyterhub/guard.json", document)],
+        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["NET_ADMIN"]),
+        healthcheck=containers.healthcheck("hubkit-health", "guard"),
+    )
+
+
+def _secrets(args: HubSecretsArgs) -> pulumi.Output[str]:
+    values = {
+        name: secret(value) if value is not None else None
+        for name in type(args).model_fields
+        for value in [getattr(args, name)]
+    }
+    return pulumi.Output.secret(pulumi.Output.json_dumps(values))

@@ -1,0 +1,79 @@
+"""The settings document: all that the hub's own code (images/hub) is told, made from the args."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..platforms.containers import gateway_of
+from .args import JupyterHubHostArgs, NotebookImageArgs
+
+RULES_FILE = "/srv/routes/hub.toml"
+
+
+def network_document(
+    args: JupyterHubHostArgs, name: str, bridge: str, extra_bridges: list[str]
+) -> dict[str, Any]:
+    """What the guard has to close, and what it leaves open."""
+    return {
+        "name": name,
+        "subnet": args.network.subnet,
+        "gateway": gateway_of(args.network.subnet),
+        "bridge": bridge,
+        "open_ports": sorted({args.network.hub_port, *args.open_ports}),
+        "extra_bridges": extra_bridges,
+    }
+
+
+def settings_document(
+    args: JupyterHubHostArgs,
+    *,
+    deployment: str,
+    network: dict[str, Any],
+    proxy: dict[str, Any],
+    references: list[str],
+    homes: str,
+    shared: str,
+    environment: dict[str, str],
+) -> dict[str, Any]:
+    """The document as plain values; `hubkit.settings.Settings` is its other side. No secrets."""
+    return {
+        "deployment": deployment,
+        "title": args.title,
+        "hub": {"address": network["gateway"], "port": args.network.hub_port},
+        "proxy": proxy | {"rules_file": RULES_FILE},
+        "login": {
+            "kind": args.login.kind.value,
+            "admins": args.admins,
+            "users": args.login.names(),
+        },
+        "images": [_image(i, r) for i, r in zip(args.images, references, strict=True)],
+        "volumes": {"homes": {"volume": homes}, "shared": {"volume": shared}},
+        "network": network,
+        "culling": {
+            "enabled": args.culling.enabled,
+            "timeout": args.culling.timeout,
+            "every": args.culling.every,
+            "max_age": args.culling.max_age,
+            "cull_busy": args.culling.busy_kernels,
+        },
+        "memory_reserve": int(args.memory_reserve),
+        "spawn": {"concurrency": args.spawn_concurrency, "start_timeout": args.start_timeout},
+        "environment": environment | args.environment,
+    }
+
+
+def _image(args: NotebookImageArgs, reference: str) -> dict[str, Any]:
+    return {
+        "title": args.title,
+        "description": args.description,
+        "image": reference,
+        "user": f"{args.uid}:{args.gid}",
+        "home": args.home,
+        "memory_limit": None if args.memory_limit is None else int(args.memory_limit),
+        "memory_guarantee": int(args.memory_guarantee),
+        "cpu_limit": args.cpu_limit,
+        "shm_size": int(args.shared_memory),
+        "pids_limit": args.processes,
+        "command": args.command,
+        "environment": args.environment,
+    }

@@ -1,0 +1,87 @@
+"""A Docker engine as a value: where a hub's containers run, on this machine or over ssh."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from ..args import Args, field
+
+LABEL = "pulumi-jupyterhub"
+
+
+class DockerHostArgs(Args):
+    """The Docker engine that a stack's containers run on."""
+
+    host: str = field(
+        "unix:///var/run/docker.sock",
+        pattern=r"^(unix:///|ssh://)\S+$",
+        description="Address of the engine: `unix:///path` on this machine, or `ssh://user@host`.",
+        change="moves nothing: containers and data stay on the old engine",
+    )
+    ssh_options: list[str] = field(
+        [],
+        description="Options for ssh, as on its command line: `-o`, `ProxyJump=gate`.",
+        change="nothing on the running system; used from the next command on",
+    )
+    address: str = field(
+        "127.0.0.1",
+        min_length=1,
+        description="Name or address at which browsers reach this host.",
+        change="changes the printed URL",
+    )
+    mtu: int = field(
+        1400,
+        ge=1280,
+        le=9000,
+        unit="bytes",
+        description="Largest packet on the containers' networks; 1400 also fits OpenStack and VPNs",
+        change="replaces the networks: run `make down` first",
+    )
+
+
+@dataclass(frozen=True)
+class DockerHost:
+    """The engine, its provider, and the prefix that marks everything made on it.
+
+    `deployment` is that prefix (`jupyterhub-local`): two stacks on one engine differ in it.
+    """
+
+    deployment: str
+    address: str
+    mtu: int
+    provider: docker.Provider
+
+    @classmethod
+    def connect(
+        cls, deployment: str, args: DockerHostArgs, parent: pulumi.Resource | None = None
+    ) -> DockerHost:
+        """Names the engine. Nothing connects before the first container is made."""
+        provider = docker.Provider(
+            f"{deployment}-engine",
+            host=args.host,
+            ssh_opts=args.ssh_options or None,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        return cls(deployment, args.address, args.mtu, provider)
+
+    def named(self, role: str) -> str:
+        """Name of an object on the engine: `jupyterhub-local-hub`."""
+        return f"{self.deployment}-{role}"
+
+    def labels(self, role: str, **more: str) -> dict[str, str]:
+        """Labels that tell whose an object is and what it does."""
+        own = {f"{LABEL}.deployment": self.deployment, f"{LABEL}.role": role}
+        return own | {f"{LABEL}.{key.replace('_', '-')}": text for key, text in more.items()}
+
+    def bridge(self, role: str) -> str:
+        """Name of a network's interface; Linux allows 15 characters."""
+        digest = hashlib.sha256(self.named(role).encode()).hexdigest()
+        return f"jh-{digest[:8]}"
+
+    def options(self, parent: pulumi.Resource | None) -> pulumi.ResourceOptions:
+        """Options of every resource on this engine: its parent, and this engine's provider."""
+        return pulumi.ResourceOptions(parent=parent, provider=self.provider)

@@ -1,0 +1,190 @@
+"""Args of TraefikProxy."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from ..args import Args, InputSecret, InputStr, field
+from ..images import ImageArgs
+
+TRAEFIK_IMAGE = "traefik:v3.6.0"
+_PORT: dict[str, Any] = {"ge": 1, "le": 65535}
+_ADDRESS = r"^[^\s:]+:\d{1,5}$"
+
+
+class TlsKind(str, Enum):
+    """Where the certificate comes from."""
+
+    none = "none"
+    self_signed = "self_signed"
+    provided = "provided"
+    acme = "acme"
+
+
+class TlsArgs(Args):
+    """Encryption of what browsers send."""
+
+    kind: TlsKind = field(
+        TlsKind.none,
+        description=(
+            "`none` (own machine only), `self_signed` (browsers warn; a new certificate at each "
+            "start of the proxy), `provided` (your files), `acme` (Let's Encrypt or another)."
+        ),
+        change="replaces the proxy container: a second without new connections",
+    )
+    certificate: InputStr | None = field(
+        None,
+        description="The certificate chain (PEM text), with `provided`.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    key: InputSecret | None = field(
+        None,
+        description="Its private key (PEM text); set it with `pulumi config set --secret`.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    domains: list[str] = field(
+        [],
+        description="Names that the certificate is for, with `acme`.",
+        change="replaces the proxy container, which asks for a new certificate",
+    )
+    email: str | None = field(
+        None,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="Where the authority writes before a certificate ends, with `acme`.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    acme_server: str = field(
+        "https://acme-v02.api.letsencrypt.org/directory",
+        pattern=r"^https://\S+$",
+        description="Directory URL of the certificate authority, with `acme`.",
+        change="replaces the proxy container, which asks for a new certificate",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        needs = {TlsKind.provided: ("certificate", "key"), TlsKind.acme: ("domains", "email")}
+        missing = [name for name in needs.get(self.kind, ()) if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"kind `{self.kind.value}` also needs: {', '.join(missing)}")
+        return self
+
+
+class RouteArgs(Args):
+    """Requests that the proxy hands to a container of yours."""
+
+    name: str = field(
+        pattern=r"^[a-z][a-z0-9-]*$",
+        description="Name of the route, unique on this proxy.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    path: str = field(
+        "/",
+        pattern=r"^/[A-Za-z0-9._~/-]*$",
+        description="Path that the requests start with.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    hostname: str | None = field(
+        None,
+        pattern=r"^[A-Za-z0-9.-]+$",
+        description="Only requests for this name. Default: any.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    url: InputStr = field(
+        description="Where they go: `http://127.0.0.1:9000`.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    priority: int = field(
+        10_000,
+        ge=1,
+        description="The higher one wins. The hub's own routes count as long as their text is.",
+        change="replaces the proxy container: a second without new connections",
+    )
+
+
+class TcpRouteArgs(Args):
+    """A port that is passed on as it is, byte for byte."""
+
+    listen: str = field(
+        pattern=_ADDRESS,
+        description="Address and port on the host: `10.231.0.1:8786`.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    target: InputStr = field(
+        description="Address and port that it leads to.",
+        change="replaces the proxy container: a second without new connections",
+    )
+
+
+class TraefikProxyArgs(Args):
+    """The edge of a deployment: the one thing that browsers talk to."""
+
+    bind_address: str = field(
+        "127.0.0.1",
+        description="Address of the host to listen on. `0.0.0.0` opens it to the network.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    http_port: int | None = field(
+        8000,
+        **_PORT,
+        description="Port for HTTP; with TLS it only redirects. `null`: no HTTP at all.",
+        change="replaces the proxy container; the URL changes",
+    )
+    https_port: int = field(
+        8443,
+        **_PORT,
+        description="Port for HTTPS, used with TLS.",
+        change="replaces the proxy container; the URL changes",
+    )
+    api_port: int = field(
+        8099,
+        **_PORT,
+        description="Port of Traefik's API on 127.0.0.1, where the hub sees its routes.",
+        change="replaces the proxy and hub containers; running servers go on",
+    )
+    tls: TlsArgs = field(
+        TlsArgs(),
+        description="Encryption of what browsers send.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    routes: list[RouteArgs] = field(
+        [],
+        description="Requests for containers of yours, beside the hub's.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    tcp_routes: list[TcpRouteArgs] = field(
+        [],
+        description="Ports passed on as they are.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    image: ImageArgs = field(
+        ImageArgs(reference=TRAEFIK_IMAGE),
+        description="Traefik's image.",
+        change="replaces the proxy container: a second without new connections",
+    )
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        ports = [self.http_port, self.api_port]
+        ports += [self.https_port] if self.tls.kind is not TlsKind.none else []
+        if len(set(ports)) < len(ports):
+            raise ValueError("http_port, https_port and api_port must differ")
+        if self.http_port is None and self.tls.kind is not TlsKind.none:
+            raise ValueError("TLS needs http_port too, for the redirect")
+        return self
+
+    @property
+    def entry_point(self) -> str:
+        """The entry point that browsers' requests arrive at."""
+        return "web" if self.tls.kind is TlsKind.none else "websecure"
+
+    def url(self, address: str) -> str:
+        """The URL of this proxy for a browser."""
+        secure = self.tls.kind is not TlsKind.none
+        scheme, port, usual = (
+            ("https", self.https_port, 443) if secure else ("http", self.http_port, 80)
+        )
+        name = self.tls.domains[0] if self.tls.domains else address
+        return f"{scheme}://{name}" if port == usual else f"{scheme}://{name}:{port}"

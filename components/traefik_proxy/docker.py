@@ -1,0 +1,181 @@
+"""TraefikProxy on a Docker engine: one container on the host's network."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+from ..args import secret
+from ..images import ImageStore
+from ..platforms import containers
+from ..platforms.docker_host import DockerHost
+from ..shared_volume.component import SharedVolume
+from .args import RouteArgs, TcpRouteArgs, TlsArgs, TlsKind, TraefikProxyArgs
+
+ROUTES = "/routes"  # Traefik's directory of rules; the hub writes one file of it
+CERTIFICATES = "/certificates"
+_CERTIFICATE, _KEY = "/run/tls/tls.crt", "/run/tls/tls.key"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What every platform file of TraefikProxy returns."""
+
+    routes_volume: pulumi.Output[str]
+    container: pulumi.Output[str]
+
+
+def create(
+    name: str,
+    args: TraefikProxyArgs,
+    host: DockerHost,
+    images: ImageStore,
+    certificates: SharedVolume | None,
+    parent: pulumi.Resource,
+) -> Made:
+    """Makes the container and the volume that a hub writes its routes to."""
+    image = images.get(args.image)
+    routes = docker.Volume(
+        f"{name}-routes", name=host.named(f"{name}-routes"), opts=host.options(parent)
+    )
+    volumes = [containers.mount(routes.name, ROUTES)]
+    if certificates:
+        volumes.append(containers.mount(certificates.volume, CERTIFICATES))
+    made = containers.container(
+        name,
+        host,
+        parent,
+        role="proxy",
+        labels=host.labels("proxy", keep_running="true"),
+        container_name=host.named(name),
+        image=image.reference,
+        depends_on=image.resources,
+        network_mode="host",
+        command=static_flags(args),
+        volumes=volumes,
+        uploads=_files(args),
+        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["NET_BIND_SERVICE"]),
+        security_opts=["no-new-privileges"],
+        healthcheck=containers.healthcheck("/traefik", "healthcheck", *_ping(args)),
+    )
+    return Made(routes.name, made.name)
+
+
+def _ping(args: TraefikProxyArgs) -> list[str]:
+    return [
+        "--ping=true",
+        "--ping.entrypoint=auth_api",
+        f"--entrypoints.auth_api.address=127.0.0.1:{args.api_port}",
+    ]
+
+
+def static_flags(args: TraefikProxyArgs) -> list[str]:
+    """Traefik's static configuration as flags."""
+    flags = [
+        *_ping(args),  # the hub's proxy class writes a router for the API on this entry point
+        "--api.dashboard=false",
+        "--global.checknewversion=false",
+        "--global.sendanonymoususage=false",
+        f"--providers.file.directory={ROUTES}",
+        "--providers.file.watch=true",
+        "--providers.providersthrottleduration=0s",  # a new notebook's route counts at once
+        "--log.level=INFO",
+        "--accesslog=true",
+    ]
+    if args.http_port is not None:
+        flags += _http_flags(args, args.http_port)
+    for index, route in enumerate(args.tcp_routes):
+        flags.append(f"--entrypoints.tcp{index}.address={route.listen}")
+    return flags
+
+
+def _http_flags(args: TraefikProxyArgs, port: int) -> list[str]:
+    plain = f"--entrypoints.web.address={args.bind_address}:{port}"
+    if args.tls.kind is TlsKind.none:
+        return [plain]
+    flags = [
+        plain,
+        f"--entrypoints.web.http.redirections.entrypoint.to=:{args.https_port}",
+        "--entrypoints.web.http.redirections.entrypoint.scheme=https",
+        f"--entrypoints.websecure.address={args.bind_address}:{args.https_port}",
+        "--entrypoints.websecure.http.tls=true",
+    ]
+    return flags + (_acme_flags(args.tls) if args.tls.kind is TlsKind.acme else [])
+
+
+def _acme_flags(tls: TlsArgs) -> list[str]:
+    main, *others = tls.domains
+    flags = [
+        "--entrypoints.websecure.http.tls.certresolver=acme",
+        f"--entrypoints.websecure.http.tls.domains[0].main={main}",
+        f"--certificatesresolvers.acme.acme.email={tls.email}",
+        f"--certificatesresolvers.acme.acme.caserver={tls.acme_server}",
+        f"--certificatesresolvers.acme.acme.storage={CERTIFICATES}/acme.json",
+        "--certificatesresolvers.acme.acme.httpchallenge.entrypoint=web",
+    ]
+    if others:
+        flags.append(f"--entrypoints.websecure.http.tls.domains[0].sans={','.join(others)}")
+    return flags
+
+
+def _files(args: TraefikProxyArgs) -> list[Any] | None:
+    files = []
+    rules = dynamic_rules(args)
+    if rules:
+        text = pulumi.Output.json_dumps(rules)  # JSON is YAML, and json_dumps waits for Outputs
+        files.append(containers.file(f"{ROUTES}/fixed.yml", text))
+    if args.tls.kind is TlsKind.provided and args.tls.certificate and args.tls.key:
+        files.append(containers.file(_CERTIFICATE, args.tls.certificate))
+        files.append(containers.file(_KEY, secret(args.tls.key), private=True))
+    return files or None
+
+
+def dynamic_rules(args: TraefikProxyArgs) -> dict[str, Any]:
+    """The rules that don't change while Traefik runs: own routes, TCP ports, a certificate."""
+    rules: dict[str, Any] = {}
+    if args.routes:
+        rules["http"] = {
+            "routers": {route.name: _router(route, args) for route in args.routes},
+            "services": {route.name: _service(route) for route in args.routes},
+        }
+    if args.tcp_routes:
+        numbered = list(enumerate(args.tcp_routes))
+        rules["tcp"] = {
+            "routers": {f"tcp{i}": _tcp_router(i) for i, _ in numbered},
+            "services": {f"tcp{i}": _tcp_service(route) for i, route in numbered},
+        }
+    if args.tls.kind is TlsKind.provided:
+        files = {"certFile": _CERTIFICATE, "keyFile": _KEY}
+        rules["tls"] = {
+            "certificates": [files],
+            "stores": {"default": {"defaultCertificate": files}},
+        }
+    return rules
+
+
+def _router(route: RouteArgs, args: TraefikProxyArgs) -> dict[str, Any]:
+    rule = f"PathPrefix({json.dumps(route.path)})"
+    if route.hostname:
+        rule = f"Host({json.dumps(route.hostname)}) && {rule}"
+    return {
+        "rule": rule,
+        "service": route.name,
+        "priority": route.priority,
+        "entryPoints": [args.entry_point],
+    }
+
+
+def _service(route: RouteArgs) -> dict[str, Any]:
+    return {"loadBalancer": {"servers": [{"url": route.url}]}}
+
+
+def _tcp_router(index: int) -> dict[str, Any]:
+    return {"entryPoints": [f"tcp{index}"], "rule": "HostSNI(`*`)", "service": f"tcp{index}"}
+
+
+def _tcp_service(route: TcpRouteArgs) -> dict[str, Any]:
+    return {"loadBalancer": {"servers": [{"address": route.target}]}}

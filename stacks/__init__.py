@@ -1,0 +1,1 @@
+"""What is composed: one wiring file per family of platforms."""
