@@ -68,12 +68,12 @@ def model_at(location: Location, model: type[BaseModel]) -> type[BaseModel] | No
         if isinstance(part, int):
             continue
         field = found.model_fields.get(part) if found else None
-        found = _model_in(field.annotation) if field else None
+        found = model_in(field.annotation) if field else None
     return found
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """The model inside `X`, `X | None`, `list[X]` or `dict[str, X]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((m for m in map(_model_in, get_args(annotation)) if m), None)
+    return next((m for m in map(model_in, get_args(annotation)) if m), None)
