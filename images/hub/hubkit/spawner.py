@@ -1,0 +1,213 @@
+"""Starts each user's server in a container of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import docker
+from dockerspawner import DockerSpawner
+from tornado import web
+from traitlets import Instance, default
+
+from . import admission, firewall, homes, labels, names
+from .settings import Image, Settings, Volume
+
+HOMES, SHARED = Path("/srv/homes"), Path("/srv/shared")
+ENGINE_CALLS = 8
+
+_clients = threading.local()
+_host_paths: dict[str, str] = {}
+
+
+class HubSpawner(DockerSpawner):
+    """DockerSpawner with a list of images, limits, admission, kept homes and a closed network."""
+
+    settings = Instance(Settings, config=True, help="The hub's settings document.")
+    _pool = ThreadPoolExecutor(ENGINE_CALLS, thread_name_prefix="engine")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prefix = f"{self.settings.deployment}-user"
+        self.name_template = "{prefix}-{username}"
+        self.network_name = self.settings.network.name
+        self.use_internal_ip = True
+        self.remove = True  # a stopped container would come back with its old image
+        self.pull_policy = "never"  # images are put there by `pulumi up`, not while a class waits
+        self.post_start_cmd = ""
+        self.poll_interval = 10
+        self._address = ""
+
+    # One client a thread, so that a slow call of one user doesn't hold up all others.
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """The pool that engine calls run in."""
+        return self._pool
+
+    @property
+    def client(self) -> docker.APIClient:
+        """This thread's connection to the engine."""
+        if not hasattr(_clients, "client"):
+            _clients.client = docker.APIClient(version="auto", timeout=60)
+        return _clients.client
+
+    # Which image
+
+    @property
+    def choice(self) -> Image:
+        """The image that the user chose, or the first one."""
+        title = self.user_options.get("image", self.settings.images[0].title)
+        for image in self.settings.images:
+            if image.title == title:
+                return image
+        offered = ", ".join(image.title for image in self.settings.images)
+        raise web.HTTPError(400, f"There is no image {title!r} here. Choose one of: {offered}.")
+
+    @default("options_form")
+    def _default_options_form(self) -> str:
+        images = self.settings.images
+        return "" if len(images) == 1 else "".join(_cards(images))
+
+    @default("options_from_form")
+    def _default_options_from_form(self) -> Any:
+        return lambda form: {"image": form.get("image", [self.settings.images[0].title])[0]}
+
+    # What is checked and made before the container
+
+    async def start(self) -> tuple[str, int]:
+        """Starts the server, or says in one sentence why it doesn't."""
+        image = self.choice
+        self._admit(image)
+        await self._on_engine(firewall.require, self.settings.network)
+        await self._on_engine(self._check_image, image)
+        await self._on_engine(self._make_folders, image)
+        self._apply(image)
+        return await self._start_container()
+
+    async def _start_container(self) -> tuple[str, int]:
+        chosen = dict(self.user_options)
+        self.user_options = {}  # DockerSpawner would take the title for a reference
+        try:
+            address, port = await super().start()
+        finally:
+            self.user_options = chosen
+        self._address = f"http://{address}:{port}"
+        return str(address), int(port)
+
+    def get_state(self) -> dict[str, Any]:
+        """What is kept in the database; the address is for hubkit.busy_kernels."""
+        return {**super().get_state(), "address": self._address}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """What was kept, after a restart of the hub."""
+        super().load_state(state)
+        self._address = state.get("address", "")
+
+    def _admit(self, image: Image) -> None:
+        refusal = admission.refusal(
+            image.memory_guarantee,
+            self._guarantees(),
+            admission.total_memory(),
+            self.settings.memory_reserve,
+        )
+        if refusal:
+            self.log.warning("Server of %s not started: %s", self.user.name, refusal)
+            raise _refused(refusal)
+
+    def _guarantees(self) -> Iterator[int]:
+        """What all other servers were promised; the hub knows them again after its restart."""
+        for user in self.user.settings["app"].users.values():
+            for spawner in user.spawners.values():
+                if spawner is not self and spawner.active:
+                    yield spawner.choice.memory_guarantee
+
+    def _check_image(self, image: Image) -> None:
+        try:
+            self.client.inspect_image(image.image)
+        except docker.errors.ImageNotFound:
+            raise _refused(
+                f"The image {image.image} is not on this machine. Your teacher can bring it: "
+                "make up."
+            ) from None
+
+    def _make_folders(self, image: Image) -> None:
+        name = names.escaped(self.user.name)
+        homes.ensure(HOMES, name, image.owner, 0o700)
+        homes.ensure(SHARED, name, image.owner, 0o755)
+
+    def _apply(self, image: Image) -> None:
+        name = names.escaped(self.user.name)
+        shared = self._host_path(self.settings.volumes["shared"])
+        home = f"{self._host_path(self.settings.volumes['homes'])}/{name}"
+        self.image = image.image
+        self.cmd = image.command
+        self.notebook_dir = image.home
+        self.mem_limit = image.memory_limit
+        self.mem_guarantee = image.memory_guarantee
+        self.cpu_limit = image.cpu_limit
+        self.environment = self._environment(image)
+        self.volumes = {
+            home: image.home,
+            f"{shared}/{name}": f"{image.home}/shared/{self.user.name}",
+        }
+        self.read_only_volumes = {shared: f"{image.home}/shared"}
+        self.extra_create_kwargs = {
+            "user": image.user,
+            "working_dir": image.home,
+            "labels": {labels.DEPLOYMENT: self.settings.deployment, labels.ROLE: "user"},
+        }
+        self.extra_host_config = _host_config(image)
+
+    def _environment(self, image: Image) -> dict[str, str]:
+        culling = self.settings.culling
+        often = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(max(1, min(300, culling.timeout // 4)))}
+        home = {"HOME": image.home, "JUPYTERHUB_ROOT_DIR": image.home}
+        return often | home | self.settings.environment | image.environment
+
+    def _host_path(self, volume: Volume) -> str:
+        """Where the engine keeps a volume: a part of it can only be mounted by that path."""
+        if volume.volume not in _host_paths:
+            found = self.client.inspect_volume(volume.volume)
+            options = found.get("Options") or {}
+            _host_paths[volume.volume] = options.get("device") or found["Mountpoint"]
+        return _host_paths[volume.volume]
+
+    async def _on_engine(self, function: Any, *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+
+def _refused(reason: str) -> web.HTTPError:
+    """JupyterHub shows `jupyterhub_message` on the page."""
+    error = web.HTTPError(503, reason)
+    error.jupyterhub_message = reason
+    return error
+
+
+def _host_config(image: Image) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "pids_limit": image.pids_limit,
+        "shm_size": image.shm_size,
+        "log_config": {"type": "json-file", "config": {"max-size": "5m", "max-file": "2"}},
+    }
+    if image.memory_limit is not None:
+        config["memswap_limit"] = image.memory_limit  # the same: no swap
+    return config
+
+
+def _cards(images: list[Image]) -> Iterator[str]:
+    for index, image in enumerate(images):
+        title, about = html.escape(image.title, quote=True), html.escape(image.description)
+        checked = "checked" if index == 0 else ""
+        yield (
+            '<label class="card p-3 mb-2" style="cursor: pointer; display: block">'
+            f'<input type="radio" name="image" value="{title}" {checked}> '
+            f'<strong>{title}</strong><br><span class="text-muted">{about}</span></label>'
+        )
