@@ -61,7 +61,9 @@ def test_the_command_prints_facts_as_json() -> None:
     assert "Traceback" not in failed.stderr
 
 
-def test_facts_of_a_stack(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_facts_of_a_stack(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(config, "Path", lambda _: FIXTURES)
     monkeypatch.setattr(config, "read_file", lambda _: config_of("local.happy.full.yaml"))
     assert config.main(["x"]) == 0

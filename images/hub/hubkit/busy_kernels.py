@@ -11,7 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -34,7 +34,7 @@ class BusyKernels:
     async def round(self) -> None:
         """Looks at every server that had no activity for a while."""
         users = await self._get(f"{self._api}/users?state=ready&limit=10000")
-        silent = list(_silent(users, self._idle, datetime.now(timezone.utc)))
+        silent = list(_silent(users, self._idle, datetime.now(UTC)))
         await asyncio.gather(*(self._look(user, server) for user, server in silent))
 
     async def _look(self, user: str, server: Server) -> None:
@@ -46,7 +46,7 @@ class BusyKernels:
             log.warning("server of %s: %s", user, error)
 
     async def _report(self, user: str, name: str) -> None:
-        now = datetime.now(timezone.utc).isoformat()
+        now = datetime.now(UTC).isoformat()
         body = {"last_activity": now, "servers": {name: {"last_activity": now}}}
         await self._client.fetch(
             f"{self._api}/users/{quote(user)}/activity",

@@ -1,0 +1,1 @@
+"""What `make` calls: sets a machine up, and runs and mends stacks. Standard library only."""

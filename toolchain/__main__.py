@@ -1,0 +1,94 @@
+"""The command line behind `make`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from . import commands, paths
+from .steps import Problem
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m toolchain", description=__doc__)
+    sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        made = sub.add_parser(name, help=text)
+        made.add_argument("--stack", default=os.environ.get("STACK") or "local")
+        return made
+
+    command("setup", "set this machine and the stack up, start nothing")
+    command("up", "make the hub what the stack file says").add_argument(
+        "--accept-empty", default=""
+    )
+    command("down", "stop everything, keep the data")
+    command("purge", "delete everything, the data too").add_argument("--yes", action="store_true")
+    command("preview", "show what up would change")
+    command("outputs", "all outputs as one JSON document")
+    log = command("logs", "what hub, proxy and guard say")
+    log.add_argument("--what", default="", help="hub, proxy or guard")
+    log.add_argument("--follow", action="store_true")
+    roster = command("roster", "names and first passwords")
+    for option in ("--add", "--remove", "--reset"):
+        roster.add_argument(option, default="", metavar="NAMES")
+    command("env", "lines for eval, so that plain pulumi works")
+    command("test", "run tests").add_argument("arguments", nargs="*")
+    command("lint", "ruff and mypy")
+    command("bench", "measure spawn times and memory")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    stack = arguments.stack
+    match arguments.command:
+        case "setup":
+            commands.setup(stack)
+        case "up":
+            commands.up(stack, arguments.accept_empty)
+        case "down":
+            commands.down(stack)
+        case "purge":
+            commands.purge(stack, arguments.yes)
+        case "preview":
+            commands.preview(stack)
+        case "outputs":
+            commands.outputs(stack)
+        case "logs":
+            commands.logs(stack, arguments.what, arguments.follow)
+        case "roster":
+            commands.roster(stack, arguments.add, arguments.remove, arguments.reset)
+        case "env":
+            commands.env()
+        case "test":
+            commands.test(arguments.arguments)
+        case "lint":
+            commands.lint()
+        case "bench":
+            commands.bench()
+
+
+def main() -> int:
+    """0 when it worked; otherwise one clear message on standard error."""
+    try:
+        arguments, rest = _parser().parse_known_args()
+        if rest:
+            if arguments.command != "test":
+                _parser().error(f"unknown arguments: {' '.join(rest)}")
+            arguments.arguments += rest
+        os.chdir(paths.ROOT)
+        _run(arguments)
+    except Problem as problem:
+        print(f"\n✗ {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "\nInterrupted. Nothing is lost; the same command goes on from here.", file=sys.stderr
+        )
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

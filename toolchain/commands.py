@@ -1,0 +1,378 @@
+"""The commands themselves: up, down, purge, preview, outputs, logs, roster, env."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from . import base_images, docker_engine, environment, paths, pulumi_cli, python_env, recovery
+from . import state as states
+from .engine import Engine
+from .stack import Stack
+from .steps import Problem, ask, step
+
+READY_WITHIN = 120  # seconds
+
+
+def setup(name: str) -> tuple[Stack, dict[str, Any]]:
+    """Everything that is missing on this machine, and the stack with its secrets."""
+    python_env.ensure()
+    pulumi_cli.ensure()
+    stack = Stack(name)
+    state = stack.ensure()
+    engine = stack.engine  # reads the stack file: its mistakes come before anything is installed
+    if engine:
+        docker_engine.ensure(engine)
+        base_images.ensure(engine)
+    return stack, state
+
+
+def up(name: str, accept_empty: str = "") -> None:
+    """Makes the hub what the stack file says."""
+    print(f"Setting up stack {name}", flush=True)
+    stack, state = setup(name)
+    recovery.unlock(stack)
+    state = recovery.forget_half_made(stack, state)
+    engine = stack.engine
+    if engine:
+        recovery.remove_orphans(stack, engine, state)
+        accepted = {part for part in accept_empty.split(",") if part}
+        recovery.check_kept(stack, engine, state, accepted)
+        _accept_empty(stack, engine, accepted)
+        _check_ports(stack, engine)
+    print("Running pulumi up", flush=True)
+    if stack.pulumi(*_UP, capture=False).returncode:
+        raise Problem(_explain_failure(stack, engine))
+    outputs = stack.outputs()
+    _wait_for(str(outputs["url"]))
+    if engine:
+        _prune_builds(engine)
+    _print_result(outputs)
+
+
+_UP = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--color", "never")
+
+
+def _accept_empty(stack: Stack, engine: Engine, accepted: set[str]) -> None:
+    """Leaves the hub a note that these volumes may be empty; it looks for itself, too."""
+    volume = f"{stack.deployment}-state"
+    if not accepted or not engine.has_volume(volume):
+        return
+    shorts = " ".join(name.removeprefix(f"{stack.deployment}-") for name in sorted(accepted))
+    body = {
+        "Image": base_images.DEBIAN,
+        "Cmd": ["sh", "-c", f"echo {shlex.quote(shorts)} > /state/accept-empty"],
+        "HostConfig": {"Binds": [f"{volume}:/state"]},
+    }
+    made = engine.call("POST", "/containers/create", body)["Id"]
+    engine.call("POST", f"/containers/{made}/start")
+    engine.call("POST", f"/containers/{made}/wait")
+    engine.remove_container(made)
+
+
+def _check_ports(stack: Stack, engine: Engine) -> None:
+    """Before anything is touched: ports that another program has."""
+    if engine.containers(stack.deployment, role="proxy"):
+        return
+    addresses = {"api": "127.0.0.1"}
+    for what, port in stack.facts["ports"].items():
+        if port is None:
+            continue
+        address = addresses.get(what, stack.facts["bind_address"])
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                key = f"jupyterhub:proxy.{what}_port"
+                raise Problem(
+                    f"Port {port} on {address} can't be used ({error.strerror}). End the program "
+                    f"that has it (ss -ltnp | grep {port}), or set another {key} in "
+                    f"stacks/{stack.file.name}."
+                ) from None
+
+
+def _explain_failure(stack: Stack, engine: Engine | None) -> str:
+    """The hub's own words, where it is the hub that doesn't start."""
+    text = "pulumi up failed, see above. Data is untouched; make up goes on from here."
+    for container in engine.containers(stack.deployment, role="hub") if engine else []:
+        log = _log(engine, container["Id"], 40) if engine else ""
+        reasons = [line for line in log.splitlines() if "hub not started:" in line]
+        if reasons:
+            return reasons[-1]
+    return text
+
+
+def _wait_for(url: str) -> None:
+    with step("Login page") as current:
+        deadline = time.monotonic() + READY_WITHIN
+        while not _answers(f"{url}/hub/health"):
+            if time.monotonic() > deadline:
+                raise Problem(f"{url} does not answer. What the hub says: make logs")
+            time.sleep(0.2)
+        current.result = f"answers at {url}"
+
+
+def _answers(url: str) -> bool:
+    import ssl
+
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # self-signed is fine here
+    try:
+        with urllib.request.urlopen(url, timeout=5, context=context) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _prune_builds(engine: Engine) -> None:
+    """Removes builds of this project's images that no container and no newer tag needs."""
+    used = {c["ImageID"] for c in engine.call("GET", "/containers/json?all=1")}
+    newest: dict[str, dict[str, Any]] = {}
+    builds = []
+    for image in engine.call("GET", "/images/json"):
+        for tag in image.get("RepoTags") or []:
+            if tag.startswith("pulumi-jupyterhub/"):
+                folder = tag.split(":")[0]
+                builds.append((tag, image))
+                if image["Created"] >= newest.get(folder, image)["Created"]:
+                    newest[folder] = image
+    week = time.time() - 7 * 86400  # other checkouts on this engine may still need them
+    current = {image["Id"] for image in newest.values()}
+    for tag, image in builds:
+        if image["Id"] not in used | current and image["Created"] < week:
+            engine.remove("images", tag)
+
+
+def _print_result(outputs: dict[str, Any]) -> None:
+    print()
+    for label, key in (
+        ("URL", "url"),
+        ("Class password", "class_password"),
+        ("Admin", "admin_user"),
+        ("Admin password", "admin_password"),
+    ):
+        if outputs.get(key):
+            print(f"{label + ':':16} {outputs[key]}")
+    print()
+    print(outputs["next_steps"])
+
+
+def down(name: str) -> None:
+    """Stops and removes everything but the data."""
+    stack = _existing(name)
+    engine = stack.engine
+    recovery.unlock(stack)
+    if engine and engine.version():
+        with step("Servers of users") as current:
+            # The hub first, or it would start servers that are being stopped.
+            for container in engine.containers(stack.deployment, role="hub"):
+                engine.call("POST", f"/containers/{container['Id']}/pause") if container[
+                    "State"
+                ] == "running" else None
+            current.result = f"{recovery.stop_servers(stack, engine)} stopped"
+    if stack.pulumi(
+        "destroy",
+        "--yes",
+        "--skip-preview",
+        "--exclude-protected",
+        "--color",
+        "never",
+        capture=False,
+    ).returncode:
+        raise Problem("pulumi destroy failed, see above. Run make down again.")
+    state = stack.exported() or {}
+    if engine:
+        recovery.remove_orphans(stack, engine, state)
+    kept = ", ".join(volume.name for volume in states.kept_volumes(state)) or "nothing"
+    print(f"\nStopped. Kept: {kept}\nThe next make up uses it again; make purge deletes it.")
+
+
+def _existing(name: str) -> Stack:
+    stack = Stack(name)
+    if not stack.file.exists() or stack.exported() is None:
+        raise Problem(f"There is no stack {name} yet: make up STACK={name}")
+    return stack
+
+
+def purge(name: str, yes: bool) -> None:
+    """Deletes everything, the data too."""
+    stack = _existing(name)
+    engine = stack.engine
+    names = states.volumes(stack.exported() or {})
+    print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"))
+    if not yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
+        raise Problem("Nothing was deleted. Without a terminal: make purge YES=1")
+    stack.require("state", "unprotect", "--all", "--yes")
+    down(name)
+    for volume in names if engine else []:
+        engine.remove("volumes", volume)  # type: ignore[union-attr]
+    stack.require("stack", "rm", "--yes", "--force", "--preserve-config")
+    print(f"Deleted: {', '.join(names)}")
+
+
+def preview(name: str) -> None:
+    """What `up` would change."""
+    python_env.ensure()
+    found = pulumi_cli.ensure()
+    stack = Stack(name)
+    stack.ensure()
+    _ = stack.facts
+    if found.own_docker_plugin:
+        print("The official docker plugin is not here: previewing with this project's stand-in.")
+    if stack.pulumi("preview", "--diff", "--color", "never", capture=False).returncode:
+        raise Problem("pulumi preview failed, see above.")
+
+
+def outputs(name: str) -> None:
+    """All outputs as one JSON document."""
+    print(json.dumps(_existing(name).outputs(), indent=2))
+
+
+def logs(name: str, what: str, follow: bool) -> None:
+    """What hub, proxy and guard say."""
+    stack = Stack(name)
+    engine = stack.engine
+    if engine is None:
+        raise Problem(f"The containers run on {stack.facts['docker']}: use docker logs there.")
+    roles = [what] if what else ["guard", "proxy", "hub"]
+    for role in roles:
+        for container in engine.containers(stack.deployment, role=role):
+            title = container["Names"][0].lstrip("/")
+            if follow:
+                print(f"== {title} (end with Ctrl-C)", flush=True)
+                with suppress(KeyboardInterrupt):
+                    subprocess.run(["docker", "logs", "--tail", "100", "-f", title], check=False)
+                continue
+            print(f"== {title}")
+            print(_log(engine, container["Id"], 100))
+
+
+def _log(engine: Engine, identity: str, lines: int) -> str:
+    query = f"stdout=1&stderr=1&tail={lines}"
+    text = engine.call("GET", f"/containers/{identity}/logs?{query}")
+    # Each line begins with eight bytes that tell the stream and its length.
+    clean = (line[8:] if line[:1] in ("\x01", "\x02") else line for line in str(text).splitlines())
+    return "\n".join(clean)
+
+
+def roster(name: str, add: str, remove: str, reset: str) -> None:
+    """Prints, adds, removes and resets names."""
+    stack = _existing(name)
+    if add or remove:
+        _edit_roster(stack, _names(add), _names(remove))
+        up(name)
+    for each in _names(reset):
+        _in_hub(stack, "reset", each)
+    if not reset:
+        _in_hub(stack, "list")
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _edit_roster(stack: Stack, add: list[str], remove: list[str]) -> None:
+    if stack.facts["login"] != "roster":
+        raise Problem(
+            f"This hub has no roster: set jupyterhub:hub.login.kind in stacks/{stack.file.name}."
+        )
+    if stack.facts["login_file"]:
+        _edit_file(paths.ROOT / stack.facts["login_file"], add, remove)
+        return
+    hub = json.loads(stack.require("config", "get", "jupyterhub:hub"))
+    users = [user for user in hub["login"]["users"] if user not in remove]
+    users += [user for user in add if user not in users]
+    for index in reversed(range(len(hub["login"]["users"]))):
+        stack.require("config", "rm", "--path", f"jupyterhub:hub.login.users[{index}]")
+    pairs: list[str] = []
+    for index, user in enumerate(users):
+        pairs += ["--plaintext", f"jupyterhub:hub.login.users[{index}]={user}"]
+    stack.require("config", "set-all", "--path", *pairs)
+
+
+def _edit_file(file: Path, add: list[str], remove: list[str]) -> None:
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        rows = [row for row in csv.reader(lines) if not (row and row[0].strip() in remove)]
+    present = {row[0].strip() for row in rows if row}
+    rows += [[user] for user in add if user not in present]
+    partial = file.with_suffix(".new")
+    with partial.open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows(rows)
+    partial.replace(file)
+
+
+def _in_hub(stack: Stack, *arguments: str) -> None:
+    engine = stack.engine
+    if engine is None:
+        raise Problem("The hub runs on another machine: use docker exec there.")
+    hubs = engine.containers(stack.deployment, role="hub")
+    if not hubs or hubs[0]["State"] != "running":
+        raise Problem("The hub isn't running: make up")
+    command = ["python3", "-m", "hubkit.roster", *arguments]
+    body = {"AttachStdout": True, "AttachStderr": True, "Tty": True, "Cmd": command}
+    made = engine.call("POST", f"/containers/{hubs[0]['Id']}/exec", body)["Id"]
+    text = engine.call("POST", f"/exec/{made}/start", {"Tty": True})
+    result = engine.call("GET", f"/exec/{made}/json")["ExitCode"]
+    if result:
+        raise Problem(str(text).strip())
+    print(str(text).replace("\r", ""), end="")
+
+
+def env() -> None:
+    """Lines for `eval "$(make env)"`."""
+    found = pulumi_cli.find()
+    if found is None:
+        raise Problem("Pulumi isn't set up yet: run make setup.")
+    for name, value in environment.variables(found).items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def test(arguments: list[str]) -> None:
+    """All tests, or those named."""
+    python_env.ensure(developer=True)
+    pulumi_cli.ensure()
+    engine = Engine()
+    docker_engine.ensure(engine)
+    base_images.ensure(engine)
+    from . import test_packages
+
+    test_packages.ensure()
+    found = pulumi_cli.find()
+    assert found is not None
+    variables = os.environ | environment.variables(found)
+    command = [str(python_env.PYTHON), "-m", "pytest", *(arguments or ["tests"])]
+    sys.stdout.flush()
+    os.chdir(paths.ROOT)
+    os.execve(command[0], command, variables)
+
+
+def lint() -> None:
+    """Ruff and mypy."""
+    python_env.ensure(developer=True)
+    for words in (
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["mypy", "--strict", "images/hub/hubkit"],
+    ):
+        if subprocess.run([paths.VENV / "bin" / words[0], *words[1:]], check=False).returncode:
+            raise Problem(f"{' '.join(words)} found something, see above.")
+
+
+def bench() -> None:
+    """Measures on a stack of its own."""
+    python_env.ensure(developer=True)
+    if subprocess.run([python_env.PYTHON, "-m", "bench"], check=False).returncode:
+        raise Problem("The benchmark failed, see above.")

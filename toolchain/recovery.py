@@ -1,0 +1,72 @@
+"""Mends what a killed `up`, or a hand, left behind, so that the next `up` converges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import state as states
+from .engine import Engine
+from .stack import Stack
+from .steps import Problem, step
+
+
+def unlock(stack: Stack) -> None:
+    """Ends the lock of a `pulumi` that is no more."""
+    backend = stack.environment.get("PULUMI_BACKEND_URL", "")
+    if states.dead_locks(backend, stack.name):
+        with step("Lock of a killed run") as current:
+            stack.require("cancel", "--yes")
+            current.result = "ended"
+
+
+def forget_half_made(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
+    """Forgets what was being made when an `up` was killed."""
+    if not states.has_pending_operations(state):
+        return state
+    with step("Resources that a killed run was making") as current:
+        stack.require("refresh", "--clear-pending-creates", "--yes", "--skip-preview")
+        current.result = "forgotten"
+    return stack.exported() or {}
+
+
+def remove_orphans(stack: Stack, engine: Engine, state: dict[str, Any]) -> None:
+    """Removes containers and networks of this deployment that the state doesn't know.
+
+    Volumes are never among them: a volume that is there is adopted by its name.
+    """
+    containers = states.orphans(state, engine.containers(stack.deployment))
+    networks = states.orphan_networks(state, engine.networks(stack.deployment))
+    if not (containers or networks):
+        return
+    with step("Leftovers of this stack") as current:
+        for container in containers:
+            engine.remove_container(container["Id"])
+        if networks:  # servers on a network that must go can't stay
+            stop_servers(stack, engine)
+        for network in networks:
+            engine.remove("networks", network["Id"])
+        current.result = f"removed {len(containers)} containers, {len(networks)} networks"
+
+
+def stop_servers(stack: Stack, engine: Engine) -> int:
+    """Stops and removes all users' servers. Their files are on the homes volume."""
+    servers = engine.containers(stack.deployment, role="user")
+    for server in servers:
+        engine.remove_container(server["Id"])
+    return len(servers)
+
+
+def check_kept(stack: Stack, engine: Engine, state: dict[str, Any], accepted: set[str]) -> None:
+    """Stops where a volume with data is gone: an `up` would make an empty one without a word."""
+    gone = [kept for kept in states.kept_volumes(state) if not engine.has_volume(kept.name)]
+    lost = [kept for kept in gone if not {kept.short, kept.name} & accepted]
+    if lost:
+        names = ", ".join(kept.name for kept in lost)
+        shorts = ",".join(kept.short for kept in lost)
+        raise Problem(
+            f"Data is missing: the volume {names} was there and is gone. Nothing was changed.\n"
+            "  Restore it from a backup (docs/how-to.md, back up and restore), then make up;\n"
+            f"  or start with an empty one: make up ACCEPT_EMPTY={shorts}"
+        )
+    for kept in gone:
+        stack.require("state", "unprotect", kept.urn, "--yes")

@@ -1,0 +1,36 @@
+"""Secrets of a stack, made once into its config, so that they survive `down`, `up` and upgrades."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+_CONSONANTS, _VOWELS = "bdfghjkmnprstvz", "aeiou"
+
+
+def readable_password() -> str:
+    """Four words of two syllables, 50 bits: a class can read it from the board."""
+
+    def word() -> str:
+        return "".join(secrets.choice(_CONSONANTS) + secrets.choice(_VOWELS) for _ in range(2))
+
+    return "-".join(word() for _ in range(4))
+
+
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "class_password": readable_password,
+    "admin_password": lambda: secrets.token_urlsafe(30),  # JupyterHub asks for 32 characters
+    "cookie_secret": lambda: secrets.token_hex(32),
+    "crypt_key": lambda: secrets.token_hex(32),
+    "roster_key": lambda: secrets.token_hex(32),
+}
+
+
+def missing(stack_file: Path) -> list[str]:
+    """Names that the stack file has no secret for yet."""
+    text = stack_file.read_text()
+    block = re.search(r"^ {2}jupyterhub:secrets:\n((?: {4,}.*\n?)*)", text, re.M)
+    present = set(re.findall(r"^ {4}(\w+):", block[1], re.M)) if block else set()
+    return [name for name in MAKERS if name not in present]
