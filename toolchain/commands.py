@@ -52,7 +52,7 @@ def up(name: str, accept_empty: str = "") -> None:
         _accept_empty(stack, engine, accepted)
         _check_ports(stack, engine)
     print("Running pulumi up", flush=True)
-    if stack.pulumi(*_UP, capture=False).returncode:
+    if not stack.show(*_UP):
         raise Problem(_explain_failure(stack, engine))
     outputs = stack.outputs()
     _wait_for(str(outputs["url"]))
@@ -61,7 +61,7 @@ def up(name: str, accept_empty: str = "") -> None:
     _print_result(outputs)
 
 
-_UP = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--color", "never")
+_UP = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs")
 
 
 def _accept_empty(stack: Stack, engine: Engine, accepted: set[str]) -> None:
@@ -176,21 +176,8 @@ def down(name: str) -> None:
     recovery.unlock(stack)
     if engine and engine.version():
         with step("Servers of users") as current:
-            # The hub first, or it would start servers that are being stopped.
-            for container in engine.containers(stack.deployment, role="hub"):
-                engine.call("POST", f"/containers/{container['Id']}/pause") if container[
-                    "State"
-                ] == "running" else None
             current.result = f"{recovery.stop_servers(stack, engine)} stopped"
-    if stack.pulumi(
-        "destroy",
-        "--yes",
-        "--skip-preview",
-        "--exclude-protected",
-        "--color",
-        "never",
-        capture=False,
-    ).returncode:
+    if not stack.show("destroy", "--yes", "--skip-preview", "--exclude-protected"):
         raise Problem("pulumi destroy failed, see above. Run make down again.")
     state = stack.exported() or {}
     if engine:
@@ -231,8 +218,10 @@ def preview(name: str) -> None:
     _ = stack.facts
     if found.own_docker_plugin:
         print("The official docker plugin is not here: previewing with this project's stand-in.")
-    if stack.pulumi("preview", "--diff", "--color", "never", capture=False).returncode:
-        raise Problem("pulumi preview failed, see above.")
+    answer = stack.pulumi("preview", "--diff", "--color", "never")
+    print(answer.stdout)
+    if answer.returncode:
+        raise Problem(f"pulumi preview failed, see above. {answer.stderr.strip()}")
 
 
 def outputs(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from . import state as states
@@ -9,14 +10,29 @@ from .engine import Engine
 from .stack import Stack
 from .steps import Problem, step
 
+WAIT_FOR_ANOTHER = 900  # seconds
+
 
 def unlock(stack: Stack) -> None:
-    """Ends the lock of a `pulumi` that is no more."""
+    """Ends the lock of a `pulumi` that is no more; waits for one that is at work."""
     backend = stack.environment.get("PULUMI_BACKEND_URL", "")
-    if states.dead_locks(backend, stack.name):
-        with step("Lock of a killed run") as current:
-            stack.require("cancel", "--yes")
-            current.result = "ended"
+    deadline = time.monotonic() + WAIT_FOR_ANOTHER
+    said = False
+    while found := states.locks(backend, stack.name):
+        if all(lock.is_dead for lock in found):
+            with step("Lock of a killed run") as current:
+                stack.require("cancel", "--yes")
+                current.result = "ended"
+            return
+        if time.monotonic() > deadline:
+            pids = ", ".join(str(lock.pid) for lock in found)
+            raise Problem(
+                f"Another pulumi (process {pids}) is at this stack. Wait for it, or end it."
+            )
+        if not said:
+            print("  … another pulumi is at this stack: waiting for it", flush=True)
+            said = True
+        time.sleep(0.5)
 
 
 def forget_half_made(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:

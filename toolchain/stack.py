@@ -6,11 +6,12 @@ import functools
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import environment, paths, pulumi_cli, python_env
 from .engine import Engine, local
+from .progress import readable
 from .secret_config import MAKERS, missing
 from .steps import Problem, step
 
@@ -55,17 +56,32 @@ class Stack:
             return None
         return local() if host == "unix:///var/run/docker.sock" else Engine(host)
 
-    def pulumi(self, *arguments: str, capture: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs `pulumi … --stack <this one>`."""
+    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs `pulumi … --stack <this one>` and captures what it prints."""
         return subprocess.run(
-            ["pulumi", *arguments, "--stack", self.name, "--non-interactive"],
-            cwd=paths.ROOT,
-            env=self.environment,
-            capture_output=capture,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
+            self._command(arguments), **self._surroundings, capture_output=True, check=False
         )
+
+    def show(self, *arguments: str) -> bool:
+        """Runs a long `pulumi` command, shows its progress, says whether it worked."""
+        process = subprocess.Popen(
+            self._command((*arguments, "--color", "never")),
+            **self._surroundings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert process.stdout is not None
+        for line in readable(process.stdout):
+            print(line, flush=True)
+        return process.wait() == 0
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        return ["pulumi", *arguments, "--stack", self.name, "--non-interactive"]
+
+    @property
+    def _surroundings(self) -> dict[str, Any]:
+        stdin = subprocess.DEVNULL
+        return {"cwd": paths.ROOT, "env": self.environment, "text": True, "stdin": stdin}
 
     def require(self, *arguments: str) -> str:
         """The output of a `pulumi` command that has to work."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ def volumes(state: State) -> list[str]:
 
 
 def orphans(state: State, containers: Iterable[Container]) -> list[Container]:
-    """Containers of the deployment that the state doesn't know; users' servers are not among them."""
+    """Containers that the state does not know; users' servers are not among them."""
     known = {resource.get("id") for resource in resources(state)}
     return [
         container
@@ -64,22 +63,30 @@ def orphan_networks(state: State, networks: Iterable[Mapping[str, Any]]) -> list
     return [network for network in networks if network["Id"] not in known]
 
 
-def dead_locks(backend: str, stack: str) -> list[Path]:
-    """Locks of processes on this machine that are no more."""
+@dataclass(frozen=True)
+class Lock:
+    """The lock of a `pulumi` that is, or was, at a stack."""
+
+    pid: int
+    here: bool  # whether it runs, or ran, on this machine
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its process is no more; of another machine's nobody knows."""
+        return self.here and not Path(f"/proc/{self.pid}").exists()
+
+
+def locks(backend: str, stack: str) -> list[Lock]:
+    """The locks on a stack of a file backend."""
     if not backend.startswith("file://"):
         return []
     folder = Path(backend.removeprefix("file://")).expanduser() / ".pulumi" / "locks"
-    return [lock for lock in folder.glob(f"**/{stack}/*.json") if _is_dead(lock)]
+    return [lock for file in folder.glob(f"**/{stack}/*.json") if (lock := _read(file))]
 
 
-def _is_dead(lock: Path) -> bool:
+def _read(file: Path) -> Lock | None:
     try:
-        content = json.loads(lock.read_text())
-        if content["hostname"] != socket.gethostname():
-            return False
-        os.kill(int(content["pid"]), 0)
-    except ProcessLookupError:
-        return True
+        content = json.loads(file.read_text())
+        return Lock(int(content["pid"]), content["hostname"] == socket.gethostname())
     except (OSError, ValueError, KeyError):
-        return False
-    return False
+        return None  # gone meanwhile

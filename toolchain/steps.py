@@ -1,4 +1,4 @@
-"""Says what is being done and how far it is; runs commands quietly and shows them when they fail."""
+"""Says what is done and how far it is; runs commands quietly and shows them when they fail."""
 
 from __future__ import annotations
 

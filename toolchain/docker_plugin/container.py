@@ -20,16 +20,17 @@ from .values import Values, canonical, has_unknown, without_none
 if TYPE_CHECKING:
     from docker import APIClient
 
-_LIMITS = names(
-    """
-        cpuPeriod cpuQuota cpuSet cpuShares memory memoryReservation memorySwap
-        """
-)
+_LIMITS = names("cpuPeriod cpuQuota cpuSet cpuShares memory memoryReservation memorySwap")
 # The official provider updates these in place, where the engine can't: they wait in the state.
 _WAITING = names(
+    "deviceReadBps deviceReadIops deviceWriteBps deviceWriteIops healthcheck init rm tmpfs"
+)
+# Those that only this plugin and the restart policy look at.
+_OWN = names(
     """
-        deviceReadBps deviceReadIops deviceWriteBps deviceWriteIops healthcheck init rm tmpfs
-        """
+    containerReadRefreshTimeoutMilliseconds destroyGraceSeconds maxRetryCount mustRun
+    removeVolumes restart start wait waitTimeout
+    """
 )
 _TAIL = 15
 _SETTLE = 0.3  # seconds in which a container that can't work usually ends
@@ -53,16 +54,7 @@ class Container(ResourceType):
         usernsMode volumes workingDir
         """
     )
-    in_place = (
-        _LIMITS
-        | _WAITING
-        | names(
-            """
-        containerReadRefreshTimeoutMilliseconds destroyGraceSeconds maxRetryCount mustRun
-        removeVolumes restart start wait waitTimeout
-        """
-        )
-    )
+    in_place = _LIMITS | _WAITING | _OWN
     refused = names("attach logs")
     ordered = names("command entrypoints")
     defaults: ClassVar = {
@@ -73,11 +65,7 @@ class Container(ResourceType):
         "start": True,
         "waitTimeout": 60,
     }
-    computed = names(
-        """
-        bridge exitCode hostname ipcMode logDriver networkDatas runtime shmSize
-        """
-    )
+    computed = names("bridge exitCode hostname ipcMode logDriver networkDatas runtime shmSize")
 
     def prepare(self, inputs: Values) -> tuple[Values, dict[str, str]]:
         """Tries the translation, so that a bad value is told before anything is made."""

@@ -25,8 +25,8 @@ class Network(ResourceType):
     token = "docker:index/network:Network"
     replacing = names(
         """
-        attachable driver ingress internal ipamConfigs ipamDriver ipamOptions labels name
-        options
+        attachable driver ingress internal ipamConfigs ipamDriver ipamOptions ipv6 labels
+        name options
         """
     )
     defaults: ClassVar = {"driver": "bridge", "ipamDriver": "default"}
@@ -120,8 +120,8 @@ def _outputs(found: dict[str, Any]) -> Values:
 
 
 def _in_use(found: dict[str, Any]) -> str:
-    names = sorted(end["Name"] for end in (found.get("Containers") or {}).values())
+    users = sorted(end["Name"] for end in (found.get("Containers") or {}).values())
     return (
-        f"network {found['Name']} is in use by: {', '.join(names) or 'an unknown container'}. "
+        f"network {found['Name']} is in use by: {', '.join(users) or 'an unknown container'}. "
         "Remove these containers (docker rm -f) and run again"
     )

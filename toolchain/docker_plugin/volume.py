@@ -69,9 +69,9 @@ class Volume(ResourceType):
             if error.status_code != 409:
                 raise
             users = client.containers(all=True, filters={"volume": id})
-            names = ", ".join(user["Names"][0].lstrip("/") for user in users)
+            by = ", ".join(user["Names"][0].lstrip("/") for user in users)
             raise PluginError(
-                f"volume {id} is in use by: {names}. Remove these containers (docker rm -f) "
+                f"volume {id} is in use by: {by}. Remove these containers (docker rm -f) "
                 "and run again"
             ) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -17,10 +18,8 @@ def ensure(parent: Path, name: str, owner: tuple[int, int], mode: int) -> None:
     What is inside is the user's and isn't touched (no recursive chown). All is done on an open
     folder, so that a symlink put there meanwhile leads nowhere.
     """
-    try:
+    with contextlib.suppress(FileExistsError):
         os.mkdir(parent / name, mode)
-    except FileExistsError:
-        pass
     try:
         folder = os.open(parent / name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
