@@ -19,7 +19,7 @@ from typing import Any
 from . import base_images, docker_engine, environment, paths, pulumi_cli, python_env, recovery
 from . import state as states
 from .engine import Engine
-from .stack import Stack
+from .stack import Stack, engine_at
 from .steps import Problem, ask, step
 
 READY_WITHIN = 120  # seconds
@@ -171,8 +171,9 @@ def _print_result(outputs: dict[str, Any]) -> None:
 
 def down(name: str) -> None:
     """Stops and removes everything but the data."""
-    stack = _existing(name)
-    engine = stack.engine
+    stack, state = _existing(name)
+    # The state knows the engine: a stack file with a mistake in it stops nobody from stopping.
+    engine = engine_at(states.engine_host(state) or "unix:///var/run/docker.sock")
     recovery.unlock(stack)
     if engine and engine.version():
         with step("Servers of users") as current:
@@ -186,19 +187,20 @@ def down(name: str) -> None:
     print(f"\nStopped. Kept: {kept}\nThe next make up uses it again; make purge deletes it.")
 
 
-def _existing(name: str) -> Stack:
+def _existing(name: str) -> tuple[Stack, dict[str, Any]]:
     stack = Stack(name)
-    if not stack.file.exists() or stack.exported() is None:
+    state = stack.exported() if stack.file.exists() else None
+    if state is None:
         raise Problem(f"There is no stack {name} yet: make up STACK={name}")
-    return stack
+    return stack, state
 
 
 def purge(name: str, yes: bool) -> None:
     """Deletes everything, the data too."""
-    stack = _existing(name)
-    engine = stack.engine
-    names = states.volumes(stack.exported() or {})
-    print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"))
+    stack, state = _existing(name)
+    engine = engine_at(states.engine_host(state) or "unix:///var/run/docker.sock")
+    names = states.volumes(state)
+    print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"), flush=True)
     if not yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
         raise Problem("Nothing was deleted. Without a terminal: make purge YES=1")
     stack.require("state", "unprotect", "--all", "--yes")
@@ -226,7 +228,8 @@ def preview(name: str) -> None:
 
 def outputs(name: str) -> None:
     """All outputs as one JSON document."""
-    print(json.dumps(_existing(name).outputs(), indent=2))
+    stack, _ = _existing(name)
+    print(json.dumps(stack.outputs(), indent=2))
 
 
 def logs(name: str, what: str, follow: bool) -> None:
@@ -258,7 +261,7 @@ def _log(engine: Engine, identity: str, lines: int) -> str:
 
 def roster(name: str, add: str, remove: str, reset: str) -> None:
     """Prints, adds, removes and resets names."""
-    stack = _existing(name)
+    stack, _ = _existing(name)
     if add or remove:
         _edit_roster(stack, _names(add), _names(remove))
         up(name)

@@ -121,6 +121,6 @@ def _check_disk(engine: Engine) -> None:
         free = shutil.disk_usage(root).free / 1e9
         if free < NEEDED_DISK:
             raise Problem(
-                f"{free:.1f} GB are free at {root}; building images needs {NEEDED_DISK} GB. Make room, "
-                "for instance with: docker image prune"
+                f"{free:.1f} GB are free at {root}; building images needs {NEEDED_DISK} GB. "
+                "Make room, for instance with: docker image prune"
             )

@@ -51,10 +51,7 @@ class Stack:
     @property
     def engine(self) -> Engine | None:
         """The engine of this machine, or None where containers run on another one."""
-        host = self.facts["docker"]
-        if not host.startswith("unix://"):
-            return None
-        return local() if host == "unix:///var/run/docker.sock" else Engine(host)
+        return engine_at(self.facts["docker"])
 
     def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs `pulumi … --stack <this one>` and captures what it prints."""
@@ -139,6 +136,13 @@ class Stack:
         """All outputs, secrets in plain text."""
         answer = self.pulumi("stack", "output", "--json", "--show-secrets")
         return dict(json.loads(answer.stdout)) if answer.returncode == 0 else {}
+
+
+def engine_at(host: str) -> Engine | None:
+    """An engine of this machine, or None for one behind ssh."""
+    if not host.startswith("unix://"):
+        return None
+    return local() if host == "unix:///var/run/docker.sock" else Engine(host)
 
 
 def _others() -> str:

@@ -18,6 +18,12 @@ def resources(state: State) -> list[dict[str, Any]]:
     return list((state.get("deployment") or {}).get("resources") or [])
 
 
+def engine_host(state: State) -> str | None:
+    """The Docker host that the stack's containers are on, as long as there is one."""
+    providers = (r for r in resources(state) if r["type"] == "pulumi:providers:docker")
+    return next((provider["inputs"].get("host") for provider in providers), None)
+
+
 def has_pending_operations(state: State) -> bool:
     """Whether an `up` was killed while it made something."""
     return bool((state.get("deployment") or {}).get("pending_operations"))

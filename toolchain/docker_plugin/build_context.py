@@ -84,7 +84,7 @@ class BuildContext:
                 info.size = len(content)
                 tar.addfile(info, io.BytesIO(content))
         file.seek(0)
-        return file, name or _BROUGHT_IN  # type: ignore[return-value]
+        return file, name or _BROUGHT_IN
 
 
 def _content_digest(path: Path) -> bytes:

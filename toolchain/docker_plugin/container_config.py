@@ -20,30 +20,33 @@ _UNITS["h"] = 3600 * 10**9
 
 def container_document(inputs: Values) -> Values:
     """The body of the engine's create call."""
+    document: Values = without_none(_document(inputs))
+    return document
+
+
+def _document(inputs: Values) -> Values:
     ports = inputs.get("ports") or []
     anonymous = [v["containerPath"] for v in inputs.get("volumes") or [] if _is_anonymous(v)]
-    return without_none(
-        {
-            "Image": inputs["image"],
-            "Cmd": inputs.get("command"),
-            "Entrypoint": inputs.get("entrypoints"),
-            "Env": inputs.get("envs"),
-            "User": inputs.get("user"),
-            "Hostname": inputs.get("hostname"),
-            "Domainname": inputs.get("domainname"),
-            "WorkingDir": inputs.get("workingDir"),
-            "Tty": inputs.get("tty"),
-            "OpenStdin": inputs.get("stdinOpen"),
-            "StopSignal": inputs.get("stopSignal"),
-            "StopTimeout": inputs.get("stopTimeout"),
-            "Labels": given(inputs, "labels", labels_to_engine),
-            "Healthcheck": given(inputs, "healthcheck", _healthcheck),
-            "ExposedPorts": {_port_key(port): {} for port in ports},
-            "Volumes": {path: {} for path in anonymous},
-            "HostConfig": _host_config(inputs),
-            "NetworkingConfig": _first_network(inputs),
-        }
-    )
+    return {
+        "Image": inputs["image"],
+        "Cmd": inputs.get("command"),
+        "Entrypoint": inputs.get("entrypoints"),
+        "Env": inputs.get("envs"),
+        "User": inputs.get("user"),
+        "Hostname": inputs.get("hostname"),
+        "Domainname": inputs.get("domainname"),
+        "WorkingDir": inputs.get("workingDir"),
+        "Tty": inputs.get("tty"),
+        "OpenStdin": inputs.get("stdinOpen"),
+        "StopSignal": inputs.get("stopSignal"),
+        "StopTimeout": inputs.get("stopTimeout"),
+        "Labels": given(inputs, "labels", labels_to_engine),
+        "Healthcheck": given(inputs, "healthcheck", _healthcheck),
+        "ExposedPorts": {_port_key(port): {} for port in ports},
+        "Volumes": {path: {} for path in anonymous},
+        "HostConfig": _host_config(inputs),
+        "NetworkingConfig": _first_network(inputs),
+    }
 
 
 def _host_config(inputs: Values) -> Values:
@@ -127,7 +130,7 @@ def endpoint(network: Mapping[str, Any]) -> Values:
         "LinkLocalIPs": network.get("linkLocalIps"),
     }
     options = dict(entry.split("=", 1) for entry in network.get("driverOpts") or [])
-    return without_none(
+    end: Values = without_none(
         {
             "IPAMConfig": canonical(addresses),
             "Aliases": network.get("aliases"),
@@ -136,6 +139,7 @@ def endpoint(network: Mapping[str, Any]) -> Values:
             "GwPriority": network.get("gwPriority"),
         }
     )
+    return end
 
 
 def _mode_is_own(inputs: Values) -> bool:
@@ -156,7 +160,8 @@ def _first_network(inputs: Values) -> Values | None:
 
 def _bytes(inputs: Values, key: str) -> int | None:
     """Mebibytes as bytes; -1 (no limit) stays."""
-    return given(inputs, key, lambda size: size if size < 0 else int(size * MEBIBYTE))
+    size = inputs.get(key)
+    return None if size is None else int(size if size < 0 else size * MEBIBYTE)
 
 
 def _logging(inputs: Values) -> Values | None:

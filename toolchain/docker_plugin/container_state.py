@@ -56,8 +56,8 @@ def _observed(inputs: Values, found: Mapping[str, Any]) -> Values:
 
 def _image(inputs: Values, found: Mapping[str, Any]) -> str:
     """A name and the id it was resolved to are the same image."""
-    wanted = inputs.get("image")
-    return wanted if wanted == found["Image"] else found["Config"]["Image"]
+    by_id, by_name = str(found["Image"]), str(found["Config"]["Image"])
+    return by_id if inputs.get("image") == by_id else by_name
 
 
 def _named_envs(inputs: Values, envs: list[str]) -> list[str]:

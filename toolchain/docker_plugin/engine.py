@@ -103,6 +103,11 @@ class Engine:
             self._version = client.api_version
             return client
 
+    def close(self) -> None:
+        """Ends the way over ssh, if there is one."""
+        if self._bridge:
+            self._bridge.close()
+
     def credentials(self, reference: str) -> dict[str, str] | None:
         """Login for the registry of an image; None leaves it to the Docker configuration."""
         from docker.auth import resolve_repository_name

@@ -16,7 +16,7 @@ _IPAM_KEYS = {
     "auxAddress": "AuxiliaryAddresses",
 }
 # Seconds. A stopped container's end of the network goes away a moment after it.
-_RELEASE = 5.0
+_RELEASE = 3.0
 
 
 class Network(ResourceType):

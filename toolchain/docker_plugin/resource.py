@@ -137,7 +137,8 @@ class ResourceType(ABC):
 
     def keeps_name(self, olds: Values, news: Values) -> bool:
         """Whether old and new need the same name, so that they can't both be there."""
-        return self.autonamed and olds.get("name") == news.get("name") != UNKNOWN
+        own_choice = not self.autonamed or "name" in news.get(DEFAULTED, [])
+        return not own_choice and olds.get("name") == news.get("name") != UNKNOWN
 
     def planned(self, inputs: Values, outputs: Values | None = None) -> Values:
         """Outputs as far as they are known before something is made or updated."""

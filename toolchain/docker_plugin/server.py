@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -31,7 +31,7 @@ from .image import Image
 from .network import Network
 from .remote_image import RemoteImage
 from .resource import Call, Change, ResourceType
-from .values import Values, from_struct, has_unknown, to_struct
+from .values import Values, from_struct, to_struct
 from .volume import Volume
 
 TYPES: dict[str, ResourceType] = {
@@ -53,6 +53,10 @@ class DockerProvider(provider_pb2_grpc.ResourceProviderServicer):
         self._engine = Engine(Settings())
         self._cancelled = threading.Event()
         self._log: engine_pb2_grpc.EngineStub | None = None
+
+    def close(self) -> None:
+        """Leaves nothing of the connection behind."""
+        self._engine.close()
 
     # What the plugin is.
 
@@ -99,8 +103,8 @@ class DockerProvider(provider_pb2_grpc.ResourceProviderServicer):
         values = from_struct(request.args) if request.HasField("args") else {}
         prefix = f"{NAME}:config:"
         values |= {key.removeprefix(prefix): text for key, text in request.variables.items()}
-        if not has_unknown(values.get("host")):
-            self._engine = Engine(Settings.read(values))
+        self._engine.close()
+        self._engine = Engine(Settings.read(values))
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Invoke(self, request: Any, context: Any) -> Any:
@@ -265,7 +269,7 @@ def _diffed(changes: dict[str, Change], keeps_name: bool) -> Any:
     )
 
 
-def _abort_made(context: Any, error: InitFailed) -> NoReturn:
+def _abort_made(context: Any, error: InitFailed) -> None:
     """Tells the engine that something is there but does not work."""
     detail = provider_pb2.ErrorResourceInitFailed(
         id=error.id, properties=to_struct(error.outputs), reasons=[str(error)]
@@ -290,10 +294,12 @@ def serve() -> None:
             ("grpc.max_send_message_length", _MESSAGE_SIZE),
         ],
     )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(DockerProvider(), server)
+    provider = DockerProvider()
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
     while not leaving.wait(1.0) and os.getppid() == parent:
         pass
+    provider.close()
     os._exit(0)  # without waiting for calls that nobody waits for any more

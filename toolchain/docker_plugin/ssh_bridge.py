@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
 import socket
 import subprocess
@@ -27,7 +26,6 @@ class SshBridge:
         """The local socket; it is made at the first call."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="docker-ssh-"))
-            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(str(self._folder / "socket"))
             listener.listen(64)
@@ -46,9 +44,8 @@ class SshBridge:
 
     def _carry(self, connection: socket.socket) -> None:
         with connection, self._complaints.open("wb") as complaints:
-            subprocess.run(
-                self._command, stdin=connection, stdout=connection, stderr=complaints, check=False
-            )
+            end = connection.fileno()
+            subprocess.run(self._command, stdin=end, stdout=end, stderr=complaints, check=False)
 
     @property
     def _complaints(self) -> Path:

@@ -84,8 +84,8 @@ def covers(actual: Any, wanted: Any) -> bool:
         found = actual if isinstance(actual, Mapping) else {}
         return all(covers(found.get(key), item) for key, item in wanted.items())
     if isinstance(wanted, list):
-        found = actual if isinstance(actual, list) else []
-        return all(any(covers(other, item) for other in found) for item in wanted)
+        others = actual if isinstance(actual, list) else []
+        return all(any(covers(other, item) for other in others) for item in wanted)
     return bool(actual == wanted)
 
 

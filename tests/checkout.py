@@ -1,0 +1,164 @@
+"""A stranger's checkout: a copy of this one with a state and a stack of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+import yaml
+from docker.models.containers import Container
+
+ROOT = Path(__file__).parent.parent
+ENGINE = docker.from_env(timeout=120)
+DEPLOYMENT, ROLE = "pulumi-jupyterhub.deployment", "pulumi-jupyterhub.role"
+
+
+class Checkout:
+    """Runs this project's commands as somebody does who has just cloned it."""
+
+    def __init__(self, folder: Path, stack: str, number: int, config: dict[str, Any]) -> None:
+        self.stack = stack
+        self.deployment = f"jupyterhub-{stack}"
+        self.root = folder / "checkout"
+        self.file = self.root / "stacks" / f"Pulumi.{stack}.yaml"
+        self.port = 8400 + number
+        self.subnet = f"10.241.{16 * number}.0/20"
+        self.gateway = f"10.241.{16 * number}.1"
+        self.environment = os.environ | {
+            "XDG_DATA_HOME": str(folder / "data"),
+            "STACK": stack,
+            "DOCKER_HOST": "",
+        }
+        for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+            self.environment.pop(name, None)
+        self._copy()
+        self.configure(
+            platform="local",
+            proxy={"http_port": self.port, "api_port": self.port + 100},
+            hub={"network": {"subnet": self.subnet}, "memory_reserve": "512M"},
+        )
+        self.configure(**config)
+
+    def _copy(self) -> None:
+        listed = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for name in listed.stdout.splitlines():
+            if (ROOT / name).is_file():
+                target = self.root / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, target)
+        (self.root / ".venv").symlink_to(ROOT / ".venv")
+
+    def configure(self, **sections: Any) -> None:
+        """Sets sections of the stack file; dictionaries are merged."""
+        document = yaml.safe_load(self.file.read_text()) if self.file.exists() else {}
+        config = document.setdefault("config", {})
+        for name, value in sections.items():
+            key = f"jupyterhub:{name}"
+            if value is None:
+                config.pop(key, None)
+            elif isinstance(value, dict):
+                config[key] = {**config.get(key, {}), **value}
+            else:
+                config[key] = value
+        self.file.write_text(yaml.safe_dump(document))
+
+    def make(self, *words: str, check: bool = True, timeout: float = 600) -> str:
+        """Runs `make`, returns all it prints."""
+        done = subprocess.run(
+            ["make", "--no-print-directory", *words],
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout
+        else:
+            assert done.returncode != 0, f"this should have failed:\n{done.stdout}"
+            assert "Traceback" not in done.stdout
+        return done.stdout
+
+    def start_make(self, *words: str) -> subprocess.Popen[bytes]:
+        """Starts `make` in a process group of its own, to be killed."""
+        return subprocess.Popen(
+            ["make", *words],
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def pulumi(self, *words: str, check: bool = True) -> str:
+        """Runs `pulumi` as people do who live in it."""
+        script = f'eval "$(make env)" && exec pulumi --non-interactive {" ".join(words)}'
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        return dict(json.loads(self.make("outputs")))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def containers(self, role: str | None = None) -> list[Container]:
+        """Containers of this deployment, stopped ones too."""
+        labels = [f"{DEPLOYMENT}={self.deployment}"] + ([f"{ROLE}={role}"] if role else [])
+        return list(ENGINE.containers.list(all=True, filters={"label": labels}))
+
+    def container(self, role: str) -> Container:
+        (found,) = self.containers(role)
+        return found
+
+    def server(self, user: str) -> Container:
+        return ENGINE.containers.get(f"{self.deployment}-user-{user}")
+
+    def ids(self) -> dict[str, str]:
+        """Which container is there for each role."""
+        return {c.labels[ROLE]: c.id for c in self.containers() if c.labels[ROLE] != "user"}
+
+    def secrets(self) -> dict[str, str]:
+        """All secrets of the stack file in plain text."""
+        shown = self.pulumi("config", "--show-secrets", "--json", "--stack", self.stack)
+        return dict(json.loads(json.loads(shown)["jupyterhub:secrets"]["value"]))
+
+
+@contextmanager
+def running(
+    folder: Path, stack: str, number: int, config: dict[str, Any] | None = None
+) -> Iterator[Checkout]:
+    """A hub that is up, and gone afterwards with all its data."""
+    checkout = Checkout(folder, stack, number, config or {})
+    try:
+        checkout.make("up")
+        yield checkout
+    finally:
+        checkout.make("purge", "YES=1")

@@ -1,0 +1,184 @@
+"""A user at a browser, without the browser: logs in, starts a server, runs code."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import requests
+import websocket
+
+T = TypeVar("T")
+
+
+def eventually(what: str, look: Callable[[], T], within: float = 60) -> T:
+    """What `look` returns once that is true; fails with `what` after the deadline (seconds)."""
+    deadline = time.monotonic() + within
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            last = look()
+            if last:
+                return last  # type: ignore[return-value]
+        except (requests.RequestException, AssertionError, websocket.WebSocketException) as error:
+            last = error
+        time.sleep(0.1)
+    raise AssertionError(f"not within {within} s: {what}; last seen: {last!r}")
+
+
+class Kernel:
+    """A Python kernel over its websocket."""
+
+    def __init__(self, user: User) -> None:
+        made = user.post("api/kernels")
+        assert made.status_code == 201, made.text
+        self.path = f"api/kernels/{made.json()['id']}"
+        cookie = "; ".join(f"{c.name}={c.value}" for c in user.session.cookies)
+        self.socket = websocket.create_connection(
+            user.at(f"{self.path}/channels").replace("http", "ws", 1), cookie=cookie, timeout=120
+        )
+
+    def send(self, code: str) -> str:
+        """Starts a cell; returns the message's id."""
+        message = uuid.uuid4().hex
+        header = {
+            "msg_id": message,
+            "msg_type": "execute_request",
+            "username": "",
+            "version": "5.3",
+        }
+        content = {"code": code, "silent": False, "allow_stdin": False}
+        self.socket.send(
+            json.dumps(
+                {
+                    "channel": "shell",
+                    "header": header | {"session": message, "date": ""},
+                    "parent_header": {},
+                    "metadata": {},
+                    "content": content,
+                }
+            )
+        )
+        return message
+
+    def wait(self, message: str) -> str:
+        """What the cell printed, errors included."""
+        printed = ""
+        while True:
+            answer = json.loads(self.socket.recv())
+            if answer["parent_header"].get("msg_id") != message:
+                continue
+            content = answer["content"]
+            if answer["msg_type"] == "stream":
+                printed += content["text"]
+            elif answer["msg_type"] == "error":
+                printed += f"{content['ename']}: {content['evalue']}"
+            elif answer["msg_type"] == "execute_reply":
+                return printed.strip()
+
+    def run(self, code: str) -> str:
+        """Runs a cell to its end."""
+        return self.wait(self.send(code))
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.socket.close()
+
+
+class User:
+    """Somebody who has the login page open."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.url = url
+        self.name = name
+        self.session = requests.Session()
+
+    def login(self, password: str) -> requests.Response:
+        """Sends the login form; 302 when it is accepted."""
+        self.session.get(f"{self.url}/hub/login")
+        form = {"username": self.name, "password": password, "_xsrf": self._xsrf("/hub/")}
+        return self.session.post(f"{self.url}/hub/login", data=form, allow_redirects=False)
+
+    def _xsrf(self, path: str) -> str:
+        return next(
+            (c.value or "" for c in self.session.cookies if (c.name, c.path) == ("_xsrf", path)), ""
+        )
+
+    @property
+    def base(self) -> str:
+        return f"/user/{quote(self.name, safe='@~')}/"
+
+    def at(self, path: str) -> str:
+        return f"{self.url}{self.base}{path}"
+
+    def start(self, image: str | None = None, within: float = 120) -> float:
+        """Starts the server as the spawn page does and opens it; returns the seconds it took."""
+        begun = time.monotonic()
+        if image is None:
+            self.session.get(f"{self.url}/hub/spawn")
+        else:
+            self.session.get(f"{self.url}/hub/spawn")
+            form = {"image": image, "_xsrf": self._xsrf("/hub/")}
+            answer = self.session.post(f"{self.url}/hub/spawn", data=form)
+            assert answer.status_code == 200, answer.text
+        eventually(f"the server of {self.name}", self.is_open, within)
+        return time.monotonic() - begun
+
+    def is_open(self) -> bool:
+        """Whether the server answers this user; logs in there by the hub's OAuth on the way."""
+        page = self.session.get(self.at("lab"))
+        return page.status_code == 200 and page.url.startswith(f"{self.url}{self.base}")
+
+    def stop(self) -> None:
+        """Stops the server and waits until it is gone."""
+        api = f"{self.url}/hub/api/users/{quote(self.name, safe='@')}/server"
+        headers = {"X-XSRFToken": self._xsrf("/hub/"), "Referer": f"{self.url}/hub/home"}
+        answer = self.session.delete(api, headers=headers)
+        assert answer.status_code in (202, 204), answer.text
+        eventually("the server is gone", lambda: self._server_count() == 0)
+
+    def _server_count(self) -> int:
+        found = self.session.get(
+            f"{self.url}/hub/api/users/{quote(self.name, safe='@')}",
+            headers={"Referer": f"{self.url}/hub/home"},
+        )
+        return len(found.json()["servers"])
+
+    def get(self, path: str, **more: Any) -> requests.Response:
+        return self.session.get(self.at(path), **more)
+
+    def post(self, path: str, json: Any = None) -> requests.Response:
+        headers = {"X-XSRFToken": self._xsrf(self.base)}
+        return self.session.post(self.at(path), json=json or {}, headers=headers)
+
+    def kernel(self) -> Kernel:
+        return Kernel(self)
+
+    def run(self, code: str) -> str:
+        """Runs a cell in a new kernel and ends the kernel."""
+        with self.kernel() as kernel:
+            printed = kernel.run(code)
+        self.session.delete(self.at(kernel.path), headers={"X-XSRFToken": self._xsrf(self.base)})
+        return printed
+
+
+def logged_in(url: str, name: str, password: str) -> User:
+    """A user who is in."""
+    user = User(url, name)
+    answer = user.login(password)
+    assert answer.status_code == 302, (
+        f"{name} can't log in: {answer.status_code} {answer.text[-600:]}"
+    )
+    return user

@@ -1,0 +1,62 @@
+"""Hubs that many tests share. Images are tagged by content, so they are built once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.checkout import Checkout, running
+from tests.client import User, logged_in
+
+NOTEBOOK = {"build": "images/notebook"}
+
+
+@pytest.fixture(scope="session")
+def class_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """One class password, two images to choose from."""
+    images = [
+        {"title": "Python", "description": "for the class", "source": NOTEBOOK},
+        {
+            "title": "Small",
+            "description": "half the memory",
+            "source": NOTEBOOK,
+            "memory_limit": "512M",
+        },
+    ]
+    folder = tmp_path_factory.mktemp("class")
+    with running(folder, "tclass", 1, {"hub": {"images": images}}) as checkout:
+        yield checkout
+
+
+@pytest.fixture(scope="session")
+def roster_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A roster, one image, and a Dask cluster."""
+    hub = {
+        "login": {"kind": "roster", "users": ["anna", "ben"]},
+        "images": [
+            {
+                "title": "Dask",
+                "source": {"build": "images/dask", "base": "images/notebook"},
+                "memory_limit": "1G",
+            }
+        ],
+    }
+    dask = {"workers": 2, "memory": "512M", "subnet": "10.242.0.0/24", "proxy_api_port": 8598}
+    folder = tmp_path_factory.mktemp("roster")
+    with running(folder, "troster", 2, {"hub": hub, "dask": dask}) as checkout:
+        yield checkout
+
+
+@pytest.fixture
+def artefacts() -> Path:
+    """Where screenshots are kept."""
+    folder = Path(__file__).parent.parent / "artefacts"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def student(hub: Checkout, name: str) -> User:
+    """Somebody of the class, logged in."""
+    return logged_in(hub.url, name, hub.secrets()["class_password"])
