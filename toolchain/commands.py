@@ -172,19 +172,29 @@ def _print_result(outputs: dict[str, Any]) -> None:
 def down(name: str) -> None:
     """Stops and removes everything but the data."""
     stack, state = _existing(name)
-    # The state knows the engine: a stack file with a mistake in it stops nobody from stopping.
-    engine = engine_at(states.engine_host(state) or "unix:///var/run/docker.sock")
+    state = _destroy(stack, state)
+    kept = ", ".join(volume.name for volume in states.kept_volumes(state)) or "nothing"
+    print(f"\nStopped. Kept: {kept}\nThe next make up uses it again; make purge deletes it.")
+
+
+def _destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
+    """Removes all but what is protected; returns the state that is left."""
+    engine = _engine_of(state)
     recovery.unlock(stack)
     if engine and engine.version():
         with step("Servers of users") as current:
             current.result = f"{recovery.stop_servers(stack, engine)} stopped"
     if not stack.show("destroy", "--yes", "--skip-preview", "--exclude-protected"):
-        raise Problem("pulumi destroy failed, see above. Run make down again.")
-    state = stack.exported() or {}
+        raise Problem("pulumi destroy failed, see above. The same command goes on from here.")
+    left = stack.exported() or {}
     if engine:
-        recovery.remove_orphans(stack, engine, state)
-    kept = ", ".join(volume.name for volume in states.kept_volumes(state)) or "nothing"
-    print(f"\nStopped. Kept: {kept}\nThe next make up uses it again; make purge deletes it.")
+        recovery.remove_orphans(stack, engine, left)
+    return left
+
+
+def _engine_of(state: dict[str, Any]) -> Engine | None:
+    """By the state, so that a stack file with a mistake in it stops nobody from stopping."""
+    return engine_at(states.engine_host(state) or "unix:///var/run/docker.sock")
 
 
 def _existing(name: str) -> tuple[Stack, dict[str, Any]]:
@@ -198,13 +208,13 @@ def _existing(name: str) -> tuple[Stack, dict[str, Any]]:
 def purge(name: str, yes: bool) -> None:
     """Deletes everything, the data too."""
     stack, state = _existing(name)
-    engine = engine_at(states.engine_host(state) or "unix:///var/run/docker.sock")
     names = states.volumes(state)
     print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"), flush=True)
     if not yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
         raise Problem("Nothing was deleted. Without a terminal: make purge YES=1")
     stack.require("state", "unprotect", "--all", "--yes")
-    down(name)
+    engine = _engine_of(state)
+    _destroy(stack, state)
     for volume in names if engine else []:
         engine.remove("volumes", volume)  # type: ignore[union-attr]
     stack.require("stack", "rm", "--yes", "--force", "--preserve-config")

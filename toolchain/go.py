@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -11,25 +12,45 @@ import tempfile
 from pathlib import Path
 
 from . import paths
-from .steps import Problem, apt_install, is_root, run
+from .steps import Problem, apt_install, lock, run
+
+TOOLCHAIN = "1.25.11"  # what Pulumi and Traefik need at least
 
 
 def compiler() -> str:
-    """A Go that can fetch the toolchain a module asks for (1.21 or newer)."""
-    for place in ("go", "/usr/local/go/bin/go", "/usr/lib/go-1.24/bin/go", "/usr/lib/go/bin/go"):
-        found = shutil.which(place)
-        if found and _version(found) >= (1, 21):
-            return found
-    if is_root():
+    """A Go that can build what is asked for, or fetch the Go that can (1.21 or newer)."""
+    usable = [go for go in _present() if _version(go) >= (1, 21)]
+    if usable:
+        return usable[0]
+    if not _present():
         apt_install("golang-go")
-        if (found := shutil.which("go")) and _version(found) >= (1, 21):
-            return found
-    raise Problem(
-        "Go 1.21 or newer is needed to build from packages. On Debian 12 (as root):\n"
-        "  echo 'deb http://deb.debian.org/debian bookworm-backports main' "
-        "> /etc/apt/sources.list.d/backports.list\n"
-        "  apt-get update && apt-get install -y -t bookworm-backports golang-go"
-    )
+    if usable := [go for go in _present() if _version(go) >= (1, 21)]:
+        return usable[0]
+    return _newer(_present()[0])
+
+
+def _present() -> list[str]:
+    places = ("go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go")
+    return [found for place in places if (found := shutil.which(place))]
+
+
+def _newer(old: str) -> str:
+    """A newer Go, fetched by an old one (Debian 12 has 1.19): Go is published as a module, too."""
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    target = paths.cache() / f"go-{TOOLCHAIN}"
+    program = target / "bin" / "go"
+    with lock("go"):
+        if not program.exists():
+            with workspace() as folder:
+                unpacked = Path(folder) / "go"
+                name = "golang.org/toolchain"
+                module(name, f"0.0.1-go{TOOLCHAIN}.linux-{machine}", unpacked, go=old)
+                for tool in (*unpacked.glob("bin/*"), *unpacked.glob("pkg/tool/*/*")):
+                    tool.chmod(0o755)  # modules come without the bits of programs
+                for hidden in list((unpacked / "src").rglob("_go.mod")):
+                    hidden.rename(hidden.with_name("go.mod"))
+                unpacked.rename(target)
+    return str(program)
 
 
 def _version(go: str) -> tuple[int, int]:
@@ -38,10 +59,12 @@ def _version(go: str) -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
-def module(name: str, version: str, target: Path) -> None:
+def module(name: str, version: str, target: Path, go: str | None = None) -> None:
     """Puts a writable copy of a module's source at `target`."""
-    command = [compiler(), "mod", "download", "-json", f"{name}@v{version}"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    command = [go or compiler(), "mod", "download", "-json", f"{name}@v{version}"]
+    answer = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd="/", env=_environment()
+    )
     found = json.loads(answer.stdout or "{}")
     if answer.returncode or "Dir" not in found:
         reason = found.get("Error") or answer.stderr.strip()
@@ -57,7 +80,7 @@ def build(
 ) -> None:
     """Builds a program; it appears at `output` whole or not at all."""
     partial = output.with_name(f".{output.name}.{os.getpid()}")
-    env = os.environ | {"GOFLAGS": "-buildvcs=false"} | ({} if cgo else {"CGO_ENABLED": "0"})
+    env = _environment() | ({} if cgo else {"CGO_ENABLED": "0"})
     command = [
         compiler(),
         "build",
@@ -71,6 +94,11 @@ def build(
     run(command, what, cwd=source, env=env)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial.rename(output)
+
+
+def _environment() -> dict[str, str]:
+    # Debian and Ubuntu set GOTOOLCHAIN=local: their Go would not fetch the one a module asks for.
+    return os.environ | {"GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "auto", "GO111MODULE": "on"}
 
 
 def workspace() -> tempfile.TemporaryDirectory[str]:

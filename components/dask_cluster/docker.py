@@ -62,7 +62,9 @@ def create(
         ],
         networks_advanced=[_on(network, scheduler_address)],
         healthcheck=containers.healthcheck(
-            "python3", "-c", f"import socket; socket.create_connection(('', {SCHEDULER_PORT}), 2)"
+            "python3",
+            "-c",
+            f"import socket; socket.create_connection(('127.0.0.1', {SCHEDULER_PORT}), 2)",
         ),
         **common,
     )

@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any
 
 import grpc
@@ -294,6 +295,9 @@ def serve() -> None:
             ("grpc.max_send_message_length", _MESSAGE_SIZE),
         ],
     )
+    # Whole, before the first call: two threads that import parts of it at the same time get half.
+    for name in ("docker", "docker.auth", "docker.errors", "docker.utils"):
+        import_module(name)
     provider = DockerProvider()
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")

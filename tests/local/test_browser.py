@@ -1,0 +1,75 @@
+"""A real browser: login page, image list, JupyterLab, a cell."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.checkout import Checkout
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-dev-shm-usage", "--window-size=1280,800"),
+)
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    driver, program = shutil.which("chromedriver"), shutil.which("chromium")
+    if not (driver and program):
+        pytest.skip("Debian's packages chromium and chromium-driver are missing")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path}/profile"):
+        options.add_argument(flag)
+    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    yield chrome
+    chrome.quit()
+
+
+def test_from_the_login_page_to_a_cell(
+    class_hub: Checkout, browser: webdriver.Chrome, artefacts: Path
+) -> None:
+    wait = WebDriverWait(browser, 60)
+
+    def see(selector: str) -> Any:
+        return wait.until(lambda b: b.find_element(By.CSS_SELECTOR, selector))
+
+    browser.get(class_hub.url)
+    see("#username_input").send_keys("browser")
+    browser.save_screenshot(str(artefacts / "login.png"))
+    see("#password_input").send_keys(class_hub.outputs["class_password"])
+    see("#login_submit").click()
+
+    see("input[value=Small]").click()
+    assert "half the memory" in browser.page_source
+    browser.save_screenshot(str(artefacts / "images.png"))
+    see("form#spawn_form input[type=submit], form#spawn_form button[type=submit]").click()
+
+    see(".jp-Launcher-body")
+    see(".jp-LauncherCard[title*='Python 3']").click()
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-Notebook .cm-content"))
+    wait.until(
+        lambda b: b.find_elements(
+            By.CSS_SELECTOR, ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+        )
+    )
+    cell = see(".jp-Notebook .jp-Cell .cm-content")
+    cell.click()
+    cell.send_keys("import matplotlib.pyplot as plt, numpy as np\nx = np.linspace(0, 10, 200)\n")
+    cell.send_keys("plt.plot(x, np.sin(x)); print(6 * 7)")
+    cell.send_keys(Keys.SHIFT, Keys.ENTER)
+    output = wait.until(lambda b: b.find_element(By.CSS_SELECTOR, ".jp-OutputArea-output pre"))
+    assert output.text == "42"
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output img"))
+    browser.save_screenshot(str(artefacts / "jupyterlab.png"))

@@ -1,0 +1,173 @@
+"""What a user's container can't do: seen from inside it."""
+
+from __future__ import annotations
+
+import http.server
+import subprocess
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.checkout import Checkout
+from tests.client import User
+from tests.local.conftest import student
+
+METADATA = "169.254.169.254"
+FETCH = """
+import urllib.request
+try:
+    print("reached", urllib.request.urlopen({url!r}, timeout=3).read()[:20])
+except OSError as error:
+    print("refused", error)
+"""
+
+
+@pytest.fixture(scope="module")
+def mallory(class_hub: Checkout) -> Iterator[User]:
+    user = student(class_hub, "mallory")
+    user.start("Small")
+    yield user
+    user.stop()
+
+
+@pytest.fixture
+def metadata_server() -> Iterator[str]:
+    """A fake of the clouds' metadata service, which this host itself can reach."""
+    address = f"{METADATA}/32"
+    added = subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=False)
+    if added.returncode:
+        pytest.skip("needs root, to give the loopback interface the metadata address")
+    try:
+        server = http.server.ThreadingHTTPServer((METADATA, 80), _Metadata)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{METADATA}/"
+        server.shutdown()
+        server.server_close()
+    finally:
+        subprocess.run(["ip", "address", "del", address, "dev", "lo"], check=True)
+
+
+class _Metadata(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"credentials")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_cloud_metadata_is_out_of_reach(mallory: User, metadata_server: str) -> None:
+    import requests
+
+    assert requests.get(metadata_server, timeout=3).text == "credentials"  # the host can
+    assert mallory.run(FETCH.format(url=metadata_server)).startswith("refused")
+
+
+def test_the_hosts_ports_are_closed_but_the_hubs(class_hub: Checkout, mallory: User) -> None:
+    hub = f"http://{class_hub.gateway}:8081/hub/api"
+    assert mallory.run(FETCH.format(url=hub)).startswith("reached")
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 8399), _Metadata)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        addresses = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True)
+        for address in {class_hub.gateway, *addresses.stdout.split()}:
+            if ":" not in address:
+                assert mallory.run(FETCH.format(url=f"http://{address}:8399/")).startswith(
+                    "refused"
+                )
+                api = f"http://{address}:{class_hub.port + 100}/api/overview"
+                assert mallory.run(FETCH.format(url=api)).startswith("refused")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_normal_user_without_any_capability(mallory: User) -> None:
+    status = dict(
+        line.split(":\t", 1)
+        for line in mallory.run("print(open('/proc/self/status').read())").splitlines()
+        if ":\t" in line
+    )
+    assert status["Uid"].split() == ["1000"] * 4
+    for name in ("CapEff", "CapPrm", "CapBnd"):
+        assert int(status[name], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+
+
+def test_no_docker_socket_and_nothing_of_the_hub(mallory: User) -> None:
+    paths = ["/var/run/docker.sock", "/srv/state", "/srv/homes", "/etc/jupyterhub/secrets.json"]
+    assert mallory.run(f"import os; print([p for p in {paths} if os.path.exists(p)])") == "[]"
+
+
+def test_too_much_memory_ends_the_kernel_and_nobody_else(
+    class_hub: Checkout, mallory: User
+) -> None:
+    neighbour = student(class_hub, "neighbour")
+    neighbour.start("Small")
+    with neighbour.kernel() as working:
+        working.run("x = 41")
+        code = """
+import subprocess, sys
+print(subprocess.run([sys.executable, "-c", "bytearray(800_000_000)"]).returncode)
+"""
+        assert mallory.run(code) == "-9"
+        assert working.run("print(x + 1)") == "42"
+    neighbour.stop()
+
+
+def test_too_many_processes_are_refused(class_hub: Checkout, mallory: User) -> None:
+    assert class_hub.server("mallory").attrs["HostConfig"]["PidsLimit"] == 1024
+    code = """
+import subprocess
+made = []
+try:
+    for _ in range(1200):
+        made.append(subprocess.Popen(["sleep", "60"]))
+    print("no limit")
+except OSError as error:
+    print("refused", len(made) > 500)
+finally:
+    for each in made:
+        each.kill()
+        each.wait()
+"""
+    assert mallory.run(code) == "refused True"
+
+
+def test_no_server_starts_while_the_network_is_open(class_hub: Checkout) -> None:
+    guard = class_hub.container("guard")
+    table = "jh_" + _digest(f"{class_hub.deployment}-users")
+    guard.pause()
+    try:
+        hub = class_hub.container("hub")
+        assert hub.exec_run(["nft", "delete", "table", "inet", table]).exit_code == 0
+        late = student(class_hub, "late")
+        page = (
+            late.session.post(
+                f"{class_hub.url}/hub/spawn", data={"image": "Small", "_xsrf": late._xsrf("/hub/")}
+            )
+            if late.session.get(f"{class_hub.url}/hub/spawn")
+            else None
+        )
+        assert page is not None
+        assert "late" not in str([c.name for c in class_hub.containers("user")])
+    finally:
+        guard.unpause()
+    late.start("Small")  # the guard closed it again
+    late.stop()
+
+
+def _digest(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def test_no_secret_in_any_log(class_hub: Checkout, mallory: User) -> None:
+    token = mallory.run("import os; print(os.environ['JUPYTERHUB_API_TOKEN'])")
+    secrets = {**class_hub.secrets(), "a server's token": token}
+    for container in class_hub.containers():
+        log = container.logs().decode()
+        for name, secret in secrets.items():
+            assert secret not in log, f"{name} in the log of {container.name}"
