@@ -5,7 +5,7 @@ export STACK
 .PHONY: help setup up down purge preview outputs logs roster env test lint bench
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | column -t -s '|'
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
 setup: ## set this machine and the stack up, start nothing
 	@$(T) setup
 up: ## set up what is missing and start the hub (ACCEPT_EMPTY=homes)
@@ -22,7 +22,7 @@ logs: ## what hub, proxy and guard say (WHAT=hub FOLLOW=1)
 	@$(T) logs --what "$(WHAT)" $(if $(FOLLOW),--follow)
 roster: ## names and first passwords (ADD=a,b REMOVE=a RESET=a)
 	@$(T) roster --add "$(ADD)" --remove "$(REMOVE)" --reset "$(RESET)"
-env: ## lines for eval "$$(make env)", so that plain pulumi works
+env: ## lines for eval, so that plain pulumi works
 	@$(T) env
 test: ## run all tests (ARGS="tests/unit -x")
 	@$(T) test $(ARGS)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import os
 import sys
 
 from . import commands, paths
+from .engine import EngineError
 from .steps import Problem
 
 
@@ -69,6 +71,16 @@ def _run(arguments: argparse.Namespace) -> None:
             commands.bench()
 
 
+def _in_words(error: OSError | http.client.HTTPException) -> str:
+    """What the system refused, and the likely way out."""
+    if isinstance(error, ConnectionError):
+        return "The Docker engine does not answer (any more). See: docker info. Then run it again."
+    if isinstance(error, PermissionError):
+        place = error.filename or "the Docker engine"
+        return f"Not permitted: {place}. Run it as the user who set this up, or as root."
+    return f"The system refused: {error}"
+
+
 def main() -> int:
     """0 when it worked; otherwise one clear message on standard error."""
     try:
@@ -81,6 +93,12 @@ def main() -> int:
         _run(arguments)
     except Problem as problem:
         print(f"\n✗ {problem}", file=sys.stderr)
+        return 1
+    except EngineError as error:
+        print(f"\n✗ The Docker engine refused: {error}. Run the same again.", file=sys.stderr)
+        return 1
+    except (OSError, http.client.HTTPException) as error:
+        print(f"\n✗ {_in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(

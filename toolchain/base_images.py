@@ -15,6 +15,13 @@ from .steps import Problem, apt_install, is_root, lock, run, step
 DEBIAN = "debian:bookworm-slim"
 TRAEFIK_VERSION = "3.6.0"
 TRAEFIK = f"traefik:v{TRAEFIK_VERSION}"
+# As in the image of the same name: with security updates, without what apt can fetch again.
+_SOURCES = (
+    "http://deb.debian.org/debian bookworm",
+    "http://deb.debian.org/debian bookworm-updates",
+    "http://deb.debian.org/debian-security bookworm-security",
+)
+_UNNEEDED = ("var/cache/apt/archives/*.deb", "var/lib/apt/lists/*_*", "usr/share/man/*")
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -39,19 +46,33 @@ def ensure(engine: Engine) -> None:
                     current.result = how
 
 
+_AS_ROOT = (
+    "sudo sh -c 'apt-get update && apt-get install -y debootstrap debian-archive-keyring && "
+    "d=$(mktemp -d) && debootstrap --variant=minbase bookworm $d && "
+    f"tar -C $d -c . | docker import - {DEBIAN} && rm -r $d'"
+)
+
+
 def _debian(engine: Engine) -> None:
-    if not Path("/usr/sbin/debootstrap").exists():
-        apt_install("debootstrap")
     if not is_root():
         raise Problem(
-            f"{DEBIAN} can't be pulled, and only root can make it: run make once as root."
+            f"{DEBIAN} can't be pulled, and only root can make it from packages. Run this once, "
+            f"then run make again:\n  {_AS_ROOT}"
         )
+    if not Path("/usr/sbin/debootstrap").exists():
+        apt_install("debootstrap", "debian-archive-keyring")
     with tempfile.TemporaryDirectory(dir=paths.cache()) as folder:
         command = ["/usr/sbin/debootstrap", "--variant=minbase", "bookworm", folder]
         run(command, "debootstrap")
-        tar = subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE)
+        sources = Path(folder) / "etc" / "apt" / "sources.list"
+        sources.write_text("".join(f"deb {source} main\n" for source in _SOURCES))
+        unneeded = [f"--exclude=./{path}" for path in _UNNEEDED]
+        tar = subprocess.Popen(["tar", "-C", folder, *unneeded, "-c", "."], stdout=subprocess.PIPE)
         assert tar.stdout is not None
         engine.import_image(tar.stdout, DEBIAN, 'CMD ["bash"]')
+        if tar.wait():
+            engine.remove("images", DEBIAN)
+            raise Problem(f"{DEBIAN} could not be packed: is the disk of {folder} full?")
 
 
 def _traefik(engine: Engine) -> None:

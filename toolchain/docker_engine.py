@@ -19,7 +19,7 @@ from .steps import Problem, apt_install, is_root, run, step
 
 DAEMON_JSON = Path("/etc/docker/daemon.json")
 LOG = Path("/var/log/dockerd.log")
-NEEDED_DISK = 6  # GB, for images and their building
+NEEDED_DISK = 6  # GB, for building all images; little once that was done
 
 
 def ensure(engine: Engine) -> None:
@@ -102,6 +102,7 @@ def start(engine: Engine) -> None:
         with LOG.open("ab") as log:
             subprocess.Popen(
                 ["dockerd"],
+                cwd="/",
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -119,8 +120,9 @@ def _check_disk(engine: Engine) -> None:
     root = Path(engine.call("GET", "/info")["DockerRootDir"])
     with contextlib.suppress(OSError):  # only root may look there
         free = shutil.disk_usage(root).free / 1e9
-        if free < NEEDED_DISK:
+        needed = 1 if engine.has_image_of(f"{paths.NAME}/") else NEEDED_DISK
+        if free < needed:
             raise Problem(
-                f"{free:.1f} GB are free at {root}; building images needs {NEEDED_DISK} GB. "
+                f"{free:.1f} GB are free at {root}; images need {needed} GB. "
                 "Make room, for instance with: docker image prune"
             )

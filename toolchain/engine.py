@@ -46,6 +46,13 @@ class Engine:
         self, method: str, path: str, body: Any = None, *, timeout: float = 60, stream: Any = None
     ) -> Any:
         """One request; the answer as JSON, or as text where it is none."""
+        text = self._bytes(method, path, body, timeout, stream).decode(errors="replace")
+        try:
+            return json.loads(text) if text else None
+        except ValueError:
+            return text
+
+    def _bytes(self, method: str, path: str, body: Any, timeout: float, stream: Any) -> bytes:
         connection = _Connection(str(self.socket), timeout)
         headers = {}
         if stream is not None:
@@ -55,15 +62,17 @@ class Engine:
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            text = answer.read().decode(errors="replace")
+            content = answer.read()
         finally:
             connection.close()
         if answer.status >= 400:
-            raise EngineError(answer.status, _message(text))
-        try:
-            return json.loads(text) if text else None
-        except ValueError:
-            return text
+            raise EngineError(answer.status, _message(content.decode(errors="replace")))
+        return content
+
+    def log(self, identity: str, lines: int) -> str:
+        """The last lines that a container printed."""
+        path = f"/containers/{identity}/logs?stdout=1&stderr=1&tail={lines}"
+        return demultiplexed(self._bytes("GET", path, None, 60, None)).decode(errors="replace")
 
     def version(self) -> str | None:
         """The engine's version, or None where none answers."""
@@ -99,6 +108,13 @@ class Engine:
                 return False
             raise
         return True
+
+    def has_image_of(self, prefix: str) -> bool:
+        """Whether some image's name begins like this."""
+        tags = (
+            tag for image in self.call("GET", "/images/json") for tag in image["RepoTags"] or []
+        )
+        return any(tag.startswith(prefix) for tag in tags)
 
     def pull(self, reference: str) -> bool:
         """Pulls an image; False where its registry can't be reached."""
@@ -136,6 +152,16 @@ class Engine:
         except EngineError as error:
             if error.status != 404:
                 raise
+
+
+def demultiplexed(content: bytes) -> bytes:
+    """What a container printed, without the eight bytes before each piece: stream and length."""
+    pieces = []
+    while len(content) > 8:
+        length = int.from_bytes(content[4:8], "big")
+        pieces.append(content[8 : 8 + length])
+        content = content[8 + length :]
+    return b"".join(pieces)
 
 
 def _labels(deployment: str, role: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -45,9 +46,13 @@ def _passphrase_file() -> Path:
     """The passphrase of the stacks' secrets, made at first use and readable by its owner only."""
     file = paths.data() / "passphrase"
     if not file.exists():
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        partial = file.with_name(f"{file.name}.{os.getpid()}")
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as out:
             out.write(secrets.token_urlsafe(32) + "\n")
+        with contextlib.suppress(FileExistsError):  # another first use was faster: its one counts
+            os.link(partial, file)
+        partial.unlink()
     return file
 
 

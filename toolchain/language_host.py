@@ -10,6 +10,7 @@ import os
 import runpy
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from concurrent import futures
 from typing import Any
@@ -48,7 +49,10 @@ def main() -> None:
     print(port, flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))
-    server.wait_for_termination()
+    engine = os.getppid()
+    while os.getppid() == engine:  # a killed engine takes its language host along
+        time.sleep(1)
+    os._exit(0)
 
 
 if __name__ == "__main__":

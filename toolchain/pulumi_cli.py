@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import http.client
+import os
 import platform
 import re
 import shutil
 import subprocess
 import tarfile
-import urllib.error
+import time
 import urllib.request
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +46,15 @@ def find() -> Pulumi | None:
     """What is there already."""
     for program in _candidates():
         if program.exists():
-            own_host = not (program.parent / "pulumi-language-python").exists()
-            return Pulumi(program, own_host, not _plugin_folder().is_dir())
+            return Pulumi(program, not _has_language_host(program), not _plugin_folder().is_dir())
     return None
+
+
+def _has_language_host(program: Path) -> bool:
+    """Whether the vendor's language host is where the engine looks for it."""
+    folders = f"{program.parent}:{program.resolve().parent}:{os.environ.get('PATH', '')}"
+    found = shutil.which("pulumi-language-python", path=folders)
+    return bool(found) and not Path(str(found)).resolve().is_relative_to(_BIN)
 
 
 def _candidates() -> list[Path]:
@@ -52,6 +63,7 @@ def _candidates() -> list[Path]:
     return [*usable, _vendor_folder() / "pulumi", _built()]
 
 
+@functools.cache
 def _is_recent(program: str) -> bool:
     answer = subprocess.run([program, "version"], capture_output=True, text=True, check=False)
     match = re.fullmatch(r"v3\.(\d+)\..*", answer.stdout.strip())
@@ -67,7 +79,8 @@ def _built() -> Path:
 
 
 def _plugin_folder() -> Path:
-    return Path.home() / ".pulumi" / "plugins" / f"resource-docker-v{DOCKER_PLUGIN}"
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    return home / "plugins" / f"resource-docker-v{DOCKER_PLUGIN}"
 
 
 def ensure() -> Pulumi:
@@ -75,11 +88,13 @@ def ensure() -> Pulumi:
     with step("Pulumi") as current:
         if found := find():
             current.result = f"{found.program}, already there"
-            return found
+            if found.own_docker_plugin and not found.own_language_host:
+                _install_plugin(found.program)
+            return find() or found
         with lock("pulumi"):
             if not find():
                 if _download():
-                    _install_plugin()
+                    _install_plugin(_vendor_folder() / "pulumi")
                     current.result = f"{VERSION}, the vendor's"
                 else:
                     current.note("the vendor can't be reached: building from Go modules (5 min)")
@@ -100,16 +115,21 @@ def _download() -> bool:
             shutil.rmtree(partial, ignore_errors=True)
             with tarfile.open(fileobj=answer, mode="r|gz") as archive:
                 archive.extractall(partial, filter="data")
-    except (urllib.error.URLError, OSError, tarfile.TarError):
+    except (OSError, EOFError, zlib.error, http.client.HTTPException, tarfile.TarError):
         return False
     partial.rename(target)
     return True
 
 
-def _install_plugin() -> None:
-    program = str(_vendor_folder() / "pulumi")
-    command = [program, "plugin", "install", "resource", "docker", DOCKER_PLUGIN]
-    subprocess.run(command, capture_output=True, check=False)  # else our own plugin is taken
+def _install_plugin(program: Path) -> None:
+    """Tries once a day to get the official plugin; until then this project's own is taken."""
+    tried = paths.cache() / "docker-plugin.tried"
+    if tried.exists() and time.time() - tried.stat().st_mtime < 86400:
+        return
+    tried.touch()
+    command = [str(program), "plugin", "install", "resource", "docker", DOCKER_PLUGIN]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, capture_output=True, check=False, timeout=300)
 
 
 def _build() -> None:

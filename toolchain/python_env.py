@@ -22,7 +22,7 @@ def ensure(developer: bool = False) -> None:
             return
         if sys.version_info < (3, 11):
             raise Problem("Python 3.11 or newer is needed (Debian 12 and Ubuntu 24.04 have it).")
-        if not PYTHON.exists():
+        if not (paths.VENV / "bin" / "pip").exists():  # the last that a new one gets
             _make_venv()
         command = [PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         for name in files:
@@ -37,7 +37,7 @@ def _make_venv() -> None:
         import ensurepip  # noqa: F401  # missing where python3-venv is
     except ImportError:
         apt_install("python3-venv")
-    run([sys.executable, "-m", "venv", paths.VENV], "python3 -m venv")
+    run([sys.executable, "-m", "venv", "--clear", paths.VENV], "python3 -m venv")
 
 
 def _digest(names: list[str]) -> str:

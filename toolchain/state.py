@@ -79,7 +79,15 @@ class Lock:
     @property
     def is_dead(self) -> bool:
         """Whether its process is no more; of another machine's nobody knows."""
-        return self.here and not Path(f"/proc/{self.pid}").exists()
+        return self.here and not _is_pulumi(self.pid)
+
+
+def _is_pulumi(pid: int) -> bool:
+    """Whether a process is there and is a `pulumi`: after a reboot its number is another's."""
+    try:
+        return "pulumi" in Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return False
 
 
 def locks(backend: str, stack: str) -> list[Lock]:

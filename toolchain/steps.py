@@ -105,7 +105,8 @@ def apt_install(*packages: str) -> None:
             f"  sudo apt-get update && sudo apt-get install -y {names}"
         )
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update"], "apt-get update", env=env)
+    with contextlib.suppress(Problem):  # a source that is down matters only if it has the package
+        run(["apt-get", "update"], "apt-get update", env=env)
     command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
     run(command, f"apt-get install {names}", env=env)
 

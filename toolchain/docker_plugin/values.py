@@ -68,7 +68,8 @@ def canonical(value: Any, ordered: bool = False) -> Any:
     """
     if isinstance(value, Mapping):
         inner = {k: canonical(v) for k, v in value.items() if not k.startswith("__")}
-        return {k: v for k, v in inner.items() if v is not None} or None
+        # By key: messages have their keys in any order, and lists of objects are sorted by text.
+        return {k: v for k, v in sorted(inner.items()) if v is not None} or None
     if isinstance(value, list):
         items = [canonical(item, ordered) for item in value]
         return (items if ordered else sorted(items, key=repr)) or None
