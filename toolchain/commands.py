@@ -367,7 +367,6 @@ def lint() -> None:
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
-        ["mypy", "--strict", "images/hub/hubkit"],
     ):
         if subprocess.run([paths.VENV / "bin" / words[0], *words[1:]], check=False).returncode:
             raise Problem(f"{' '.join(words)} found something, see above.")

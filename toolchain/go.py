@@ -81,7 +81,7 @@ def build(
     """Builds a program; it appears at `output` whole or not at all."""
     partial = output.with_name(f".{output.name}.{os.getpid()}")
     env = _environment() | ({} if cgo else {"CGO_ENABLED": "0"})
-    command = [
+    command: list[str | Path] = [
         compiler(),
         "build",
         "-trimpath",

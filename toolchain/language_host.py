@@ -20,11 +20,15 @@ from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
 
+def _program() -> None:
+    runpy.run_path("__main__.py", run_name="__main__")
+
+
 class LanguageHost(LanguageServer):
     """Runs `__main__.py` of the working directory."""
 
     def __init__(self) -> None:
-        super().__init__(lambda: runpy.run_path("__main__.py", run_name="__main__") and None)
+        super().__init__(_program)
 
     def Handshake(self, request: Any, context: Any) -> Any:
         return language_pb2.LanguageHandshakeResponse()

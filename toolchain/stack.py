@@ -35,7 +35,7 @@ class Stack:
     @functools.cached_property
     def facts(self) -> Mapping[str, Any]:
         """What the stack file says; all its mistakes in one report otherwise."""
-        command = [python_env.PYTHON, "-m", "components.config", self.name]
+        command = [str(python_env.PYTHON), "-m", "components.config", self.name]
         answer = subprocess.run(
             command,
             cwd=paths.ROOT,

@@ -28,6 +28,7 @@ _host_paths: dict[str, str] = {}
 class HubSpawner(DockerSpawner):
     """DockerSpawner with a list of images, limits, admission, kept homes and a closed network."""
 
+    user_options: dict[str, str]
     settings = Instance(Settings, config=True, help="The hub's settings document.")
     _pool = ThreadPoolExecutor(ENGINE_CALLS, thread_name_prefix="engine")
 
@@ -137,14 +138,14 @@ class HubSpawner(DockerSpawner):
             ) from None
 
     def _make_folders(self, image: Image) -> None:
-        name = names.escaped(self.user.name)
-        homes.ensure(HOMES, name, image.owner, 0o700)
-        homes.ensure(SHARED, name, image.owner, 0o755)
+        homes.ensure(HOMES, names.escaped(self.user.name), image.owner, 0o700)
+        # Its mount point is inside the read-only folder, so both have the same name.
+        homes.ensure(SHARED, self.user.name, image.owner, 0o755)
 
     def _apply(self, image: Image) -> None:
-        name = names.escaped(self.user.name)
         shared = self._host_path(self.settings.volumes["shared"])
-        home = f"{self._host_path(self.settings.volumes['homes'])}/{name}"
+        homes_path = self._host_path(self.settings.volumes["homes"])
+        home = f"{homes_path}/{names.escaped(self.user.name)}"
         self.image = image.image
         self.cmd = image.command
         self.notebook_dir = image.home
@@ -154,7 +155,7 @@ class HubSpawner(DockerSpawner):
         self.environment = self._environment(image)
         self.volumes = {
             home: image.home,
-            f"{shared}/{name}": f"{image.home}/shared/{self.user.name}",
+            f"{shared}/{self.user.name}": f"{image.home}/shared/{self.user.name}",
         }
         self.read_only_volumes = {shared: f"{image.home}/shared"}
         self.extra_create_kwargs = {
@@ -185,7 +186,7 @@ class HubSpawner(DockerSpawner):
 def _refused(reason: str) -> web.HTTPError:
     """JupyterHub shows `jupyterhub_message` on the page."""
     error = web.HTTPError(503, reason)
-    error.jupyterhub_message = reason
+    setattr(error, "jupyterhub_message", reason)  # noqa: B010  # tornado's class doesn't know it
     return error
 
 
