@@ -7,7 +7,7 @@ import http.client
 import os
 import sys
 
-from . import commands, paths
+from . import commands, logs, paths, roster
 from .engine import EngineError
 from .steps import Problem
 
@@ -32,9 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     log = command("logs", "what hub, proxy and guard say")
     log.add_argument("--what", default="", help="hub, proxy or guard")
     log.add_argument("--follow", action="store_true")
-    roster = command("roster", "names and first passwords")
+    names = command("roster", "names and first passwords")
     for option in ("--add", "--remove", "--reset"):
-        roster.add_argument(option, default="", metavar="NAMES")
+        names.add_argument(option, default="", metavar="NAMES")
     command("env", "lines for eval, so that plain pulumi works")
     command("test", "run tests").add_argument("arguments", nargs="*")
     command("lint", "ruff and mypy")
@@ -58,9 +58,9 @@ def _run(arguments: argparse.Namespace) -> None:
         case "outputs":
             commands.outputs(stack)
         case "logs":
-            commands.logs(stack, arguments.what, arguments.follow)
+            logs.show(stack, arguments.what, arguments.follow)
         case "roster":
-            commands.roster(stack, arguments.add, arguments.remove, arguments.reset)
+            roster.edit(stack, arguments.add, arguments.remove, arguments.reset)
         case "env":
             commands.env()
         case "test":
@@ -96,6 +96,9 @@ def main() -> int:
         return 1
     except EngineError as error:
         print(f"\n✗ The Docker engine refused: {error}. Run the same again.", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `make up | head`
+        sys.stdout = None  # nothing more can be printed
         return 1
     except (OSError, http.client.HTTPException) as error:
         print(f"\n✗ {_in_words(error)}", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shlex
@@ -12,21 +11,37 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from . import base_images, docker_engine, environment, paths, pulumi_cli, python_env, recovery
+from . import (
+    base_images,
+    docker_engine,
+    environment,
+    paths,
+    pulumi_cli,
+    python_env,
+    recovery,
+    root_needs,
+)
 from . import state as states
 from .engine import Engine
 from .stack import Stack, engine_at
-from .steps import Problem, ask, step
+from .steps import Problem, ask, expect, heading, step
 
 READY_WITHIN = 120  # seconds
 
 
-def setup(name: str) -> tuple[Stack, dict[str, Any]]:
+def setup(name: str) -> None:
     """Everything that is missing on this machine, and the stack with its secrets."""
+    expect(_SETUP_STEPS)
+    _set_up(name)
+
+
+_SETUP_STEPS = 5
+
+
+def _set_up(name: str) -> tuple[Stack, dict[str, Any]]:
+    root_needs.check(Stack(name).file)
     python_env.ensure()
     pulumi_cli.ensure()
     stack = Stack(name)
@@ -41,17 +56,19 @@ def setup(name: str) -> tuple[Stack, dict[str, Any]]:
 def up(name: str, accept_empty: str = "") -> None:
     """Makes the hub what the stack file says."""
     print(f"Setting up stack {name}", flush=True)
-    stack, state = setup(name)
+    expect(_SETUP_STEPS + 2)
+    stack, state = _set_up(name)
     recovery.unlock(stack)
-    state = recovery.forget_half_made(stack, state)
     engine = stack.engine
+    accepted = {part for part in accept_empty.split(",") if part}
+    if engine:  # before anything is refreshed: that would forget a volume that is gone
+        recovery.check_kept(stack, engine, state, accepted)
+    state = recovery.forget_half_made(stack, state)
     if engine:
         recovery.remove_orphans(stack, engine, state)
-        accepted = {part for part in accept_empty.split(",") if part}
-        recovery.check_kept(stack, engine, state, accepted)
         _accept_empty(stack, engine, accepted)
         _check_ports(stack, engine)
-    print("Running pulumi up", flush=True)
+    heading("pulumi up")
     if not stack.show(*_UP):
         raise Problem(_explain_failure(stack, engine))
     outputs = stack.outputs()
@@ -107,7 +124,7 @@ def _explain_failure(stack: Stack, engine: Engine | None) -> str:
     """The hub's own words, where it is the hub that doesn't start."""
     text = "pulumi up failed, see above. Data is untouched; make up goes on from here."
     for container in engine.containers(stack.deployment, role="hub") if engine else []:
-        log = _log(engine, container["Id"], 40) if engine else ""
+        log = engine.log(container["Id"], 40) if engine else ""
         reasons = [line for line in log.splitlines() if "hub not started:" in line]
         if reasons:
             return reasons[-1]
@@ -171,7 +188,7 @@ def _print_result(outputs: dict[str, Any]) -> None:
 
 def down(name: str) -> None:
     """Stops and removes everything but the data."""
-    stack, state = _existing(name)
+    stack, state = existing(name)
     state = _destroy(stack, state)
     kept = ", ".join(volume.name for volume in states.kept_volumes(state)) or "nothing"
     print(f"\nStopped. Kept: {kept}\nThe next make up uses it again; make purge deletes it.")
@@ -184,7 +201,8 @@ def _destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
     if engine and engine.version():
         with step("Servers of users") as current:
             current.result = f"{recovery.stop_servers(stack, engine)} stopped"
-    if not stack.show("destroy", "--yes", "--skip-preview", "--exclude-protected"):
+    options = ("--yes", "--skip-preview", "--exclude-protected", "--suppress-outputs")
+    if not stack.show("destroy", *options):
         raise Problem("pulumi destroy failed, see above. The same command goes on from here.")
     left = stack.exported() or {}
     if engine:
@@ -197,7 +215,8 @@ def _engine_of(state: dict[str, Any]) -> Engine | None:
     return engine_at(states.engine_host(state) or "unix:///var/run/docker.sock")
 
 
-def _existing(name: str) -> tuple[Stack, dict[str, Any]]:
+def existing(name: str) -> tuple[Stack, dict[str, Any]]:
+    """A stack that was set up, and its state."""
     stack = Stack(name)
     state = stack.exported() if stack.file.exists() else None
     if state is None:
@@ -207,13 +226,15 @@ def _existing(name: str) -> tuple[Stack, dict[str, Any]]:
 
 def purge(name: str, yes: bool) -> None:
     """Deletes everything, the data too."""
-    stack, state = _existing(name)
-    names = states.volumes(state)
+    stack, state = existing(name)
+    engine = _engine_of(state)
+    there = engine.volumes(stack.deployment) if engine and engine.version() else []
+    names = sorted({*states.volumes(state), *there})
     print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"), flush=True)
     if not yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
         raise Problem("Nothing was deleted. Without a terminal: make purge YES=1")
+    recovery.unlock(stack)
     stack.require("state", "unprotect", "--all", "--yes")
-    engine = _engine_of(state)
     _destroy(stack, state)
     for volume in names if engine else []:
         engine.remove("volumes", volume)  # type: ignore[union-attr]
@@ -238,98 +259,8 @@ def preview(name: str) -> None:
 
 def outputs(name: str) -> None:
     """All outputs as one JSON document."""
-    stack, _ = _existing(name)
+    stack, _ = existing(name)
     print(json.dumps(stack.outputs(), indent=2))
-
-
-def logs(name: str, what: str, follow: bool) -> None:
-    """What hub, proxy and guard say."""
-    stack = Stack(name)
-    engine = stack.engine
-    if engine is None:
-        raise Problem(f"The containers run on {stack.facts['docker']}: use docker logs there.")
-    roles = [what] if what else ["guard", "proxy", "hub"]
-    for role in roles:
-        for container in engine.containers(stack.deployment, role=role):
-            title = container["Names"][0].lstrip("/")
-            if follow:
-                print(f"== {title} (end with Ctrl-C)", flush=True)
-                with suppress(KeyboardInterrupt):
-                    subprocess.run(["docker", "logs", "--tail", "100", "-f", title], check=False)
-                continue
-            print(f"== {title}")
-            print(_log(engine, container["Id"], 100))
-
-
-def _log(engine: Engine, identity: str, lines: int) -> str:
-    query = f"stdout=1&stderr=1&tail={lines}"
-    text = engine.call("GET", f"/containers/{identity}/logs?{query}")
-    # Each line begins with eight bytes that tell the stream and its length.
-    clean = (line[8:] if line[:1] in ("\x01", "\x02") else line for line in str(text).splitlines())
-    return "\n".join(clean)
-
-
-def roster(name: str, add: str, remove: str, reset: str) -> None:
-    """Prints, adds, removes and resets names."""
-    stack, _ = _existing(name)
-    if add or remove:
-        _edit_roster(stack, _names(add), _names(remove))
-        up(name)
-    for each in _names(reset):
-        _in_hub(stack, "reset", each)
-    if not reset:
-        _in_hub(stack, "list")
-
-
-def _names(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _edit_roster(stack: Stack, add: list[str], remove: list[str]) -> None:
-    if stack.facts["login"] != "roster":
-        raise Problem(
-            f"This hub has no roster: set jupyterhub:hub.login.kind in stacks/{stack.file.name}."
-        )
-    if stack.facts["login_file"]:
-        _edit_file(paths.ROOT / stack.facts["login_file"], add, remove)
-        return
-    hub = json.loads(stack.require("config", "get", "jupyterhub:hub"))
-    users = [user for user in hub["login"]["users"] if user not in remove]
-    users += [user for user in add if user not in users]
-    for index in reversed(range(len(hub["login"]["users"]))):
-        stack.require("config", "rm", "--path", f"jupyterhub:hub.login.users[{index}]")
-    pairs: list[str] = []
-    for index, user in enumerate(users):
-        pairs += ["--plaintext", f"jupyterhub:hub.login.users[{index}]={user}"]
-    stack.require("config", "set-all", "--path", *pairs)
-
-
-def _edit_file(file: Path, add: list[str], remove: list[str]) -> None:
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        rows = [row for row in csv.reader(lines) if not (row and row[0].strip() in remove)]
-    present = {row[0].strip() for row in rows if row}
-    rows += [[user] for user in add if user not in present]
-    partial = file.with_suffix(".new")
-    with partial.open("w", newline="", encoding="utf-8") as out:
-        csv.writer(out).writerows(rows)
-    partial.replace(file)
-
-
-def _in_hub(stack: Stack, *arguments: str) -> None:
-    engine = stack.engine
-    if engine is None:
-        raise Problem("The hub runs on another machine: use docker exec there.")
-    hubs = engine.containers(stack.deployment, role="hub")
-    if not hubs or hubs[0]["State"] != "running":
-        raise Problem("The hub isn't running: make up")
-    command = ["python3", "-m", "hubkit.roster", *arguments]
-    body = {"AttachStdout": True, "AttachStderr": True, "Tty": True, "Cmd": command}
-    made = engine.call("POST", f"/containers/{hubs[0]['Id']}/exec", body)["Id"]
-    text = engine.call("POST", f"/exec/{made}/start", {"Tty": True})
-    result = engine.call("GET", f"/exec/{made}/json")["ExitCode"]
-    if result:
-        raise Problem(str(text).strip())
-    print(str(text).replace("\r", ""), end="")
 
 
 def env() -> None:

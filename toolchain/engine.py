@@ -89,6 +89,11 @@ class Engine:
         """All networks of a deployment."""
         return list(self.call("GET", "/networks?filters=" + _labels(deployment, None)))
 
+    def volumes(self, deployment: str) -> list[str]:
+        """Names of all volumes of a deployment."""
+        found = self.call("GET", "/volumes?filters=" + _labels(deployment, None))["Volumes"]
+        return [volume["Name"] for volume in found or []]
+
     def has_volume(self, name: str) -> bool:
         """Whether a volume exists."""
         try:
@@ -108,6 +113,14 @@ class Engine:
                 return False
             raise
         return True
+
+    def execute(self, identity: str, command: list[str]) -> tuple[int, str]:
+        """Runs a command in a container; its exit code and all it printed."""
+        body = {"AttachStdout": True, "AttachStderr": True, "Cmd": command}
+        made = self.call("POST", f"/containers/{identity}/exec", body)["Id"]
+        printed = self._bytes("POST", f"/exec/{made}/start", {"Tty": False}, 60, None)
+        code = self.call("GET", f"/exec/{made}/json")["ExitCode"]
+        return int(code), demultiplexed(printed).decode(errors="replace")
 
     def has_image_of(self, prefix: str) -> bool:
         """Whether some image's name begins like this."""

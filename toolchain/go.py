@@ -84,6 +84,7 @@ def build(
     command: list[str | Path] = [
         compiler(),
         "build",
+        "-v",
         "-trimpath",
         "-ldflags",
         f"-s -w {flags}",

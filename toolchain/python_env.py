@@ -25,7 +25,14 @@ def ensure(developer: bool = False) -> None:
             raise Problem("Python 3.11 or newer is needed (Debian 12 and Ubuntu 24.04 have it).")
         if not (paths.VENV / "bin" / "pip").exists():  # the last that a new one gets
             _make_venv()
-        command: list[str | Path] = [PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        command: list[str | Path] = [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+        ]
         for name in files:
             command += ["-r", name]
         run(command, "pip install", cwd=paths.ROOT)

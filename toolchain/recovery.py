@@ -20,7 +20,7 @@ def unlock(stack: Stack) -> None:
     said = False
     while found := states.locks(backend, stack.name):
         if all(lock.is_dead for lock in found):
-            with step("Lock of a killed run") as current:
+            with step("Lock of a killed run", counted=False) as current:
                 stack.require("cancel", "--yes")
                 current.result = "ended"
             return
@@ -39,7 +39,7 @@ def forget_half_made(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
     """Forgets what was being made when an `up` was killed."""
     if not states.has_pending_operations(state):
         return state
-    with step("Resources that a killed run was making") as current:
+    with step("Resources that a killed run was making", counted=False) as current:
         stack.require("refresh", "--clear-pending-creates", "--yes", "--skip-preview")
         current.result = "forgotten"
     return stack.exported() or {}
@@ -54,7 +54,7 @@ def remove_orphans(stack: Stack, engine: Engine, state: dict[str, Any]) -> None:
     networks = states.orphan_networks(state, engine.networks(stack.deployment))
     if not (containers or networks):
         return
-    with step("Leftovers of this stack") as current:
+    with step("Leftovers of this stack", counted=False) as current:
         for container in containers:
             engine.remove_container(container["Id"])
         if networks:  # servers on a network that must go can't stay

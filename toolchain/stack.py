@@ -13,6 +13,7 @@ from . import environment, paths, pulumi_cli, python_env
 from .engine import Engine, local
 from .progress import readable
 from .secret_config import MAKERS, missing
+from .state import resources, secrets_in_use
 from .steps import Problem, step
 
 
@@ -53,10 +54,14 @@ class Stack:
         """The engine of this machine, or None where containers run on another one."""
         return engine_at(self.facts["docker"])
 
-    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def pulumi(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """Runs `pulumi … --stack <this one>` and captures what it prints."""
         return subprocess.run(
-            self._command(arguments), **self._surroundings, capture_output=True, check=False
+            self._command(arguments),
+            **self._surroundings,
+            input=given,
+            capture_output=True,
+            check=False,
         )
 
     def show(self, *arguments: str) -> bool:
@@ -64,12 +69,18 @@ class Stack:
         process = subprocess.Popen(
             self._command((*arguments, "--color", "never")),
             **self._surroundings,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
         assert process.stdout is not None
-        for line in readable(process.stdout):
-            print(line, flush=True)
+        try:
+            for line in readable(process.stdout):
+                print(line, flush=True)
+        except KeyboardInterrupt:  # pulumi got it, too: it ends what it is at and keeps its state
+            print("  … ending", flush=True)
+            process.communicate()
+            raise
         return process.wait() == 0
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
@@ -77,12 +88,11 @@ class Stack:
 
     @property
     def _surroundings(self) -> dict[str, Any]:
-        stdin = subprocess.DEVNULL
-        return {"cwd": paths.ROOT, "env": self.environment, "text": True, "stdin": stdin}
+        return {"cwd": paths.ROOT, "env": self.environment, "text": True}
 
-    def require(self, *arguments: str) -> str:
-        """The output of a `pulumi` command that has to work."""
-        answer = self.pulumi(*arguments)
+    def require(self, *arguments: str, given: str = "") -> str:
+        """The output of a `pulumi` command that has to work; `given` is its standard input."""
+        answer = self.pulumi(*arguments, given=given)
         if answer.returncode:
             raise Problem(
                 f"pulumi {arguments[0]}: {answer.stderr.strip() or answer.stdout.strip()}"
@@ -104,33 +114,39 @@ class Stack:
             raise Problem(f"There is no {self.file.relative_to(paths.ROOT)}.{_others()}")
         state = self.exported()
         if state is None:
-            with step(f"Stack {self.name}"):
+            with step(f"Stack {self.name}", counted=False):
                 self._initialise()
             state = self.exported() or {}
         absent = missing(self.file)
         if absent:
-            with step("Secrets") as current:
-                self._make_secrets(absent)
+            with step("Secrets", counted=False) as current:
+                self._make_secrets(absent, state)
                 current.result = f"made once, encrypted in stacks/{self.file.name}"
         return state
 
     def _initialise(self) -> None:
-        # `stack init` would write a new salt over the one that the file's secrets need.
         answer = self.pulumi("stack", "init")
+        if "incorrect passphrase" in answer.stderr:
+            raise Problem(
+                f"The secrets in stacks/{self.file.name} were made with another passphrase. Bring "
+                f"that one to {paths.data() / 'passphrase'} (or set PULUMI_CONFIG_PASSPHRASE), or "
+                "delete `jupyterhub:secrets` and `encryptionsalt` from the file for new ones."
+            )
         if answer.returncode:
             raise Problem(f"pulumi stack init: {answer.stderr.strip()}")
 
-    def _make_secrets(self, names: list[str]) -> None:
-        values = {name: MAKERS[name]() for name in names} | self._from_outputs(names)
-        arguments = []
-        for name, value in values.items():
-            arguments += ["--secret", f"jupyterhub:secrets.{name}={value}"]
-        self.require("config", "set-all", "--path", *arguments)
+    def _make_secrets(self, names: list[str], state: dict[str, Any]) -> None:
+        known = self._secrets_in_use() if resources(state) else {}
+        for name in names:
+            value = known.get(name) or MAKERS[name]()
+            # By standard input: everybody on a machine can read the words of a command.
+            key = ("--secret", "--path", f"jupyterhub:secrets.{name}")
+            self.require("config", "set", *key, given=value)
 
-    def _from_outputs(self, names: list[str]) -> dict[str, str]:
-        """Passwords of a hub whose stack file was lost: people still know them."""
-        outputs = self.outputs()
-        return {name: str(outputs[name]) for name in names if outputs.get(name)}
+    def _secrets_in_use(self) -> dict[str, str]:
+        """Secrets of a hub whose stack file was lost: people know its passwords."""
+        state = json.loads(self.require("stack", "export", "--show-secrets"))
+        return secrets_in_use(state)
 
     def outputs(self) -> dict[str, Any]:
         """All outputs, secrets in plain text."""

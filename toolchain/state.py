@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+SECRETS_FILE = "/etc/jupyterhub/secrets.json"  # in the hub's container
+
 State = Mapping[str, Any]
 Container = Mapping[str, Any]
 
@@ -50,6 +52,26 @@ def kept_volumes(state: State) -> list[KeptVolume]:
 def volumes(state: State) -> list[str]:
     """Names of all volumes."""
     return [r["id"] for r in resources(state) if r["type"] == "docker:index/volume:Volume"]
+
+
+def secrets_in_use(state: State) -> dict[str, str]:
+    """The hub's secrets, as far as a state exported with plain values has them."""
+    found: dict[str, Any] = {}
+    for resource in resources(state):
+        if resource["type"] == "pulumi:pulumi:Stack":  # stays after `down`
+            found |= {key: unsealed(value) for key, value in resource.get("outputs", {}).items()}
+        uploads = unsealed(resource.get("inputs", {}).get("uploads")) or []
+        for upload in map(unsealed, uploads):
+            if upload["file"] == SECRETS_FILE:
+                found |= json.loads(unsealed(upload["content"]))
+    return {name: value for name, value in found.items() if value and isinstance(value, str)}
+
+
+def unsealed(value: Any) -> Any:
+    """A value of a state, without the wrapping of a secret."""
+    if isinstance(value, Mapping) and "plaintext" in value:
+        return json.loads(value["plaintext"])
+    return value
 
 
 def orphans(state: State, containers: Iterable[Container]) -> list[Container]:

@@ -23,8 +23,9 @@ class Problem(Exception):
 class Step:
     """A line of progress: what, and how it went."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, number: str) -> None:
         self._title = title
+        self._number = number
         self._begun = time.monotonic()
         self.result = "done"
 
@@ -36,13 +37,41 @@ class Step:
         """Prints the line."""
         seconds = time.monotonic() - self._begun
         took = f" ({seconds:.0f} s)" if seconds >= 1 else ""
-        print(f"  ✓ {self._title}: {self.result}{took}", flush=True)
+        print(f"  {self._number}✓ {self._title}: {self.result}{took}", flush=True)
+
+
+class _Plan:
+    """How many steps a command has, and how many were begun."""
+
+    total = 0
+    begun = 0
+
+    def next(self) -> str:
+        """`[2/7] `, or nothing for a command that doesn't count."""
+        self.begun += 1
+        return f"[{self.begun}/{self.total}] " if self.begun <= self.total else ""
+
+
+_plan = _Plan()
+
+
+def expect(total: int) -> None:
+    """Says how many counted steps the command has."""
+    _plan.total, _plan.begun = total, 0
+
+
+def heading(title: str) -> None:
+    """The line of a step that prints lines of its own."""
+    print(f"  {_plan.next()}{title}", flush=True)
 
 
 @contextlib.contextmanager
-def step(title: str) -> Iterator[Step]:
-    """A step of a command; its line is printed when it is over."""
-    current = Step(title)
+def step(title: str, counted: bool = True) -> Iterator[Step]:
+    """A step of a command; its line is printed when it is over.
+
+    Steps that are seldom needed don't count.
+    """
+    current = Step(title, _plan.next() if counted else "")
     yield current
     current.close()
 
@@ -70,13 +99,20 @@ def run(
                     break
                 except subprocess.TimeoutExpired:
                     seconds = time.monotonic() - begun
-                    print(f"      … {what}, {seconds:.0f} s", flush=True)
+                    print(f"      … {what}, {seconds:.0f} s{_stage(log)}", flush=True)
         except BaseException:
             process.terminate()
             raise
     if process.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
         raise Problem(f"{what} failed. The last lines, the rest is in {log}:\n{tail}")
+
+
+def _stage(log: Path) -> str:
+    """The last line that a command printed: what it is at."""
+    lines = log.read_text(errors="replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f": {last[:70]}" if last else ""
 
 
 @contextlib.contextmanager

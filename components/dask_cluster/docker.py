@@ -17,6 +17,8 @@ from ..traefik_proxy.args import TcpRouteArgs, TraefikProxyArgs
 from ..traefik_proxy.component import TraefikProxy
 from .args import DASHBOARD_PORT, SCHEDULER_PORT, DaskClusterArgs
 
+_ANSWERS = f"import socket; socket.create_connection(('127.0.0.1', {SCHEDULER_PORT}), 2)"
+
 
 @dataclass(frozen=True)
 class Made:
@@ -61,11 +63,7 @@ def create(
             *("--dashboard-address", f":{DASHBOARD_PORT}", "--no-show"),
         ],
         networks_advanced=[_on(network, scheduler_address)],
-        healthcheck=containers.healthcheck(
-            "python3",
-            "-c",
-            f"import socket; socket.create_connection(('127.0.0.1', {SCHEDULER_PORT}), 2)",
-        ),
+        healthcheck=containers.healthcheck("python3", "-c", _ANSWERS),
         **common,
     )
     for index in range(args.workers):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.checkout import Checkout
-from tests.client import User
+from tests.client import User, eventually
 from tests.local.conftest import student
 
 METADATA = "169.254.169.254"
@@ -136,25 +136,22 @@ finally:
 
 
 def test_no_server_starts_while_the_network_is_open(class_hub: Checkout) -> None:
-    guard = class_hub.container("guard")
     table = "jh_" + _digest(f"{class_hub.deployment}-users")
+    hub, guard = class_hub.container("hub"), class_hub.container("guard")
+    late = student(class_hub, "late")
     guard.pause()
     try:
-        hub = class_hub.container("hub")
         assert hub.exec_run(["nft", "delete", "table", "inet", table]).exit_code == 0
-        late = student(class_hub, "late")
-        page = (
-            late.session.post(
-                f"{class_hub.url}/hub/spawn", data={"image": "Small", "_xsrf": late._xsrf("/hub/")}
-            )
-            if late.session.get(f"{class_hub.url}/hub/spawn")
-            else None
-        )
-        assert page is not None
-        assert "late" not in str([c.name for c in class_hub.containers("user")])
+        late.session.get(f"{class_hub.url}/hub/spawn")
+        form = {"image": "Small", "_xsrf": late._xsrf("/hub/")}
+        page = late.session.post(f"{class_hub.url}/hub/spawn", data=form).text
+        assert "The network that keeps users apart is not closed" in page
+        assert [c.name for c in class_hub.containers("user") if "late" in c.name] == []
     finally:
         guard.unpause()
-    late.start("Small")  # the guard closed it again
+    closed = ["nft", "list", "table", "inet", table]
+    eventually("the guard closes it again", lambda: hub.exec_run(closed).exit_code == 0, 20)
+    late.start("Small")
     late.stop()
 
 

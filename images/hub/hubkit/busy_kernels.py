@@ -39,7 +39,9 @@ class BusyKernels:
 
     async def _look(self, user: str, server: Server) -> None:
         try:
-            kernels = await self._get(f"{server['state']['address']}{server['url']}api/kernels")
+            base = f"{server['state']['address']}{server['url']}"
+            # Untracked: a look must not be the activity that it looks for.
+            kernels = await self._get(f"{base}api/kernels?no_track_activity=1")
             if any(kernel["execution_state"] == "busy" for kernel in kernels):
                 await self._report(user, server["name"])
         except (HTTPError, OSError, KeyError) as error:

@@ -85,9 +85,12 @@ class HubSpawner(DockerSpawner):
         """Starts the server, or says in one sentence why it doesn't."""
         image = self.choice
         self._admit(image)
-        await self._on_engine(firewall.require, self.settings.network)
-        await self._on_engine(self._check_image, image)
-        await self._on_engine(self._make_folders, image)
+        try:
+            await self._on_engine(firewall.require, self.settings.network)
+            await self._on_engine(self._check_image, image)
+            await self._on_engine(self._make_folders, image)
+        except (firewall.NotClosed, homes.UnsafeFolder) as error:
+            raise _refused(str(error)) from None
         self._apply(image)
         return await self._start_container()
 

@@ -1,0 +1,1 @@
+"""Benchmarks: they print what was measured, side by side in one run; nothing is asserted."""

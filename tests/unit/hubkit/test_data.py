@@ -1,0 +1,91 @@
+"""What guards users' data: sentinels, the database's copies, folders without tricks."""
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import jupyterhub
+import pytest
+from hubkit import database, homes, volumes
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> tuple[Path, dict[str, Path]]:
+    state, folders = tmp_path / "state", {n: tmp_path / n for n in ("homes", "shared")}
+    for folder in (state, *folders.values()):
+        folder.mkdir()
+    return state, folders
+
+
+def test_the_same_volumes_pass_again(data: tuple[Path, dict[str, Path]]) -> None:
+    volumes.check(*data)
+    volumes.check(*data)
+
+
+def test_an_emptied_volume_is_reported_every_time(data: tuple[Path, dict[str, Path]]) -> None:
+    state, folders = data
+    volumes.check(state, folders)
+    (folders["homes"] / volumes.SENTINEL).unlink()
+    for _ in range(2):
+        with pytest.raises(volumes.VolumeLost, match=r"`homes`.*ACCEPT_EMPTY=homes"):
+            volumes.check(state, folders)
+    assert list(folders["homes"].iterdir()) == []
+
+
+def test_another_volume_is_reported(data: tuple[Path, dict[str, Path]]) -> None:
+    state, folders = data
+    volumes.check(state, folders)
+    (folders["homes"] / volumes.SENTINEL).write_text('{"id": "another"}')
+    with pytest.raises(volumes.VolumeLost):
+        volumes.check(state, folders)
+
+
+def test_an_empty_one_is_accepted_once(data: tuple[Path, dict[str, Path]]) -> None:
+    state, folders = data
+    volumes.check(state, folders)
+    (folders["homes"] / volumes.SENTINEL).unlink()
+    (state / volumes.ACCEPT).write_text("homes\n")
+    volumes.check(state, folders)
+    (folders["homes"] / volumes.SENTINEL).unlink()
+    with pytest.raises(volumes.VolumeLost):
+        volumes.check(state, folders)
+
+
+def test_the_database_is_copied_before_another_version_opens_it(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "jupyterhub.sqlite") as made:
+        made.execute("create table users (name)")
+        made.execute("insert into users values ('anna')")
+    (tmp_path / "version").write_text("5.4.0 0.0.9")
+    database.prepare(tmp_path)
+    (copy,) = (tmp_path / "backups").iterdir()
+    assert "5.4.0" in copy.name
+    assert sqlite3.connect(copy).execute("select name from users").fetchall() == [("anna",)]
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    database.prepare(tmp_path)
+    assert len(list((tmp_path / "backups").iterdir())) == 1  # the same version: no further one
+
+
+def test_a_database_from_the_future_is_refused(tmp_path: Path) -> None:
+    major = int(jupyterhub.__version__.split(".")[0])
+    (tmp_path / "version").write_text(f"{major + 1}.0.0 1.0")
+    with pytest.raises(database.DatabaseTooNew, match="Go back to the newer hub image"):
+        database.prepare(tmp_path)
+
+
+def test_a_home_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    owner = (os.getuid(), os.getgid())
+    homes.ensure(tmp_path, "anna", owner, 0o700)
+    assert stat.S_IMODE((tmp_path / "anna").stat().st_mode) == 0o700
+    (tmp_path / "anna").chmod(0o777)
+    homes.ensure(tmp_path, "anna", owner, 0o700)
+    assert stat.S_IMODE((tmp_path / "anna").stat().st_mode) == 0o700
+
+
+def test_a_symlink_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "etc"
+    target.mkdir(mode=0o755)
+    (tmp_path / "anna").symlink_to(target)
+    with pytest.raises(homes.UnsafeFolder, match="is not a folder"):
+        homes.ensure(tmp_path, "anna", (os.getuid(), os.getgid()), 0o700)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o755

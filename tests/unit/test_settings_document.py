@@ -1,0 +1,57 @@
+"""What the component writes is what the hub's code reads, word for word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hubkit import settings as read
+from pydantic import ValidationError
+
+from components import config
+from components.jupyterhub_host import settings as written
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def document(name: str) -> dict[str, object]:
+    args = config.read_file(FIXTURES / name).hub
+    network = written.network_document(args, "users", "jh-1", ["jh-2"])
+    return written.settings_document(
+        args,
+        deployment="jupyterhub-test",
+        network=network,
+        proxy={
+            "api_url": "http://127.0.0.1:8099",
+            "entry_point": "web",
+            "public_url": "http://x:1",
+        },
+        references=[f"image:{i}" for i, _ in enumerate(args.images)],
+        homes="homes",
+        shared="shared",
+        environment={"HTTP_PROXY": "http://proxy"},
+    )
+
+
+@pytest.mark.parametrize("name", ["local.happy.minimal.yaml", "local.happy.full.yaml"])
+def test_the_hub_reads_what_the_component_writes(name: str) -> None:
+    made = document(name)
+    assert read.Settings.model_validate(made).model_dump(mode="json") == made
+
+
+def test_the_hub_refuses_what_it_does_not_know() -> None:
+    with pytest.raises(ValidationError):
+        read.Settings.model_validate(document("local.happy.minimal.yaml") | {"more": 1})
+
+
+def test_secrets_have_the_same_names_on_both_sides() -> None:
+    from components.jupyterhub_host.args import HubSecretsArgs
+
+    assert set(HubSecretsArgs.model_fields) == set(read.Secrets.model_fields)
+
+
+def test_root_is_no_user() -> None:
+    from components import NotebookImageArgs
+
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        NotebookImageArgs(source={"reference": "x/y:1"}, uid=0)

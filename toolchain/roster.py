@@ -1,0 +1,102 @@
+"""Names that may log in: prints, adds, removes them, gives them new first passwords."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from . import commands, paths
+from .stack import Stack
+from .steps import Problem
+
+
+def edit(name: str, add: str, remove: str, reset: str) -> None:
+    """Changes the roster where asked to, then prints names and first passwords."""
+    stack, _ = commands.existing(name)
+    if stack.facts["login"] != "roster":
+        raise Problem(
+            f"This hub has no roster: set jupyterhub:hub.login.kind in stacks/{stack.file.name}."
+        )
+    if add or remove:
+        _change(stack, _names(add), _names(remove))
+        commands.up(name)
+    for each in _names(reset):
+        _in_hub(stack, "reset", each)
+    if not reset:
+        _in_hub(stack, "list")
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _change(stack: Stack, add: list[str], remove: list[str]) -> None:
+    """Writes the new names; a name that isn't allowed leaves everything as it was."""
+    listed = stack.facts["login_file"]
+    table = paths.ROOT / listed if listed else None
+    before = {file: file.read_bytes() for file in (stack.file, table) if file}
+    try:
+        if table:
+            _change_table(table, add, remove)
+        _change_config(stack, [] if table else add, remove)
+        Stack(stack.name).facts  # noqa: B018  # validates what was written
+    except Problem:
+        for file, content in before.items():
+            file.write_bytes(content)
+        raise
+
+
+def _change_config(stack: Stack, add: list[str], remove: list[str]) -> None:
+    login = json.loads(stack.require("config", "get", "jupyterhub:hub"))["login"]
+    present = [str(user) for user in login.get("users") or []]
+    wanted = changed(present, add, remove)
+    if wanted == present:
+        return
+    for index in range(len(wanted), len(present)):  # what is left over at the end, last first
+        last = len(present) - 1 - (index - len(wanted))
+        stack.require("config", "rm", "--path", f"jupyterhub:hub.login.users[{last}]")
+    for index, user in enumerate(wanted):
+        if index >= len(present) or present[index] != user:
+            key = f"jupyterhub:hub.login.users[{index}]"
+            # A type, because a name like 2026 would become a number.
+            stack.require("config", "set", "--path", "--type", "string", key, user)
+
+
+def changed(present: list[str], add: list[str], remove: list[str]) -> list[str]:
+    """The names in their order, without the removed ones, with the added ones once."""
+    kept = [name for name in present if name not in remove]
+    return list(dict.fromkeys([*kept, *add]))
+
+
+def _change_table(file: Path, add: list[str], remove: list[str]) -> None:
+    text = changed_table(file.read_text(encoding="utf-8-sig"), add, remove)
+    partial = file.with_name(f"{file.name}.new")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)
+
+
+def changed_table(text: str, add: list[str], remove: list[str]) -> str:
+    """The CSV text without the removed names' lines, with a line for each added name."""
+    rows = list(csv.reader(io.StringIO(text)))
+    kept = [row for row in rows if not (row and row[0].strip() in remove)]
+    present = {row[0].strip() for row in kept if row}
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(
+        [*kept, *([name] for name in dict.fromkeys(add) if name not in present)]
+    )
+    return out.getvalue()
+
+
+def _in_hub(stack: Stack, *arguments: str) -> None:
+    engine = stack.engine
+    if engine is None:
+        raise Problem("The hub runs on another machine: use docker exec there.")
+    hubs = engine.containers(stack.deployment, role="hub")
+    if not hubs or hubs[0]["State"] != "running":
+        raise Problem("The hub isn't running: make up")
+    code, text = engine.execute(hubs[0]["Id"], ["python3", "-m", "hubkit.roster", *arguments])
+    if code:
+        raise Problem(text.strip())
+    print(text, end="")
