@@ -9,7 +9,7 @@ help: ## this list
 setup: ## set this machine and the stack up, start nothing
 	@$(T) setup
 up: ## set up what is missing and start the hub (ACCEPT_EMPTY=homes)
-	@$(T) up --accept-empty "$(ACCEPT_EMPTY)"
+	@$(T) up --accept-empty "$(ACCEPT_EMPTY)" $(if $(TAKE_OVER),--take-over)
 down: ## stop everything, keep all data
 	@$(T) down
 purge: ## delete everything, the data too (YES=1: don't ask)

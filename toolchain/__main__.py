@@ -22,9 +22,9 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     command("setup", "set this machine and the stack up, start nothing")
-    command("up", "make the hub what the stack file says").add_argument(
-        "--accept-empty", default=""
-    )
+    start = command("up", "make the hub what the stack file says")
+    start.add_argument("--accept-empty", default="", metavar="VOLUMES")
+    start.add_argument("--take-over", action="store_true", help="a hub of another account, too")
     command("down", "stop everything, keep the data")
     command("purge", "delete everything, the data too").add_argument("--yes", action="store_true")
     command("preview", "show what up would change")
@@ -48,7 +48,7 @@ def _run(arguments: argparse.Namespace) -> None:
         case "setup":
             commands.setup(stack)
         case "up":
-            commands.up(stack, arguments.accept_empty)
+            commands.up(stack, arguments.accept_empty, arguments.take_over)
         case "down":
             commands.down(stack)
         case "purge":

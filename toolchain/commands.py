@@ -41,6 +41,7 @@ _SETUP_STEPS = 5
 
 
 def _set_up(name: str) -> tuple[Stack, dict[str, Any]]:
+    Stack(name).require_file()
     root_needs.check(Stack(name).file)
     python_env.ensure()
     pulumi_cli.ensure()
@@ -53,7 +54,7 @@ def _set_up(name: str) -> tuple[Stack, dict[str, Any]]:
     return stack, state
 
 
-def up(name: str, accept_empty: str = "") -> None:
+def up(name: str, accept_empty: str = "", take_over: bool = False) -> None:
     """Makes the hub what the stack file says."""
     print(f"Setting up stack {name}", flush=True)
     expect(_SETUP_STEPS + 2)
@@ -62,6 +63,7 @@ def up(name: str, accept_empty: str = "") -> None:
     engine = stack.engine
     accepted = {part for part in accept_empty.split(",") if part}
     if engine:  # before anything is refreshed: that would forget a volume that is gone
+        recovery.check_owner(stack, engine, state, take_over)
         recovery.check_kept(stack, engine, state, accepted)
     state = recovery.forget_half_made(stack, state)
     if engine:
@@ -199,8 +201,10 @@ def _destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
     engine = _engine_of(state)
     recovery.unlock(stack)
     if engine and engine.version():
+        recovery.check_owner(stack, engine, state)
         with step("Servers of users") as current:
             current.result = f"{recovery.stop_servers(stack, engine)} stopped"
+        recovery.remove_orphans(stack, engine, state)  # they would keep volumes in use
     options = ("--yes", "--skip-preview", "--exclude-protected", "--suppress-outputs")
     if not stack.show("destroy", *options):
         raise Problem("pulumi destroy failed, see above. The same command goes on from here.")
@@ -228,8 +232,7 @@ def purge(name: str, yes: bool) -> None:
     """Deletes everything, the data too."""
     stack, state = existing(name)
     engine = _engine_of(state)
-    there = engine.volumes(stack.deployment) if engine and engine.version() else []
-    names = sorted({*states.volumes(state), *there})
+    names = states.volumes(state)
     print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"), flush=True)
     if not yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
         raise Problem("Nothing was deleted. Without a terminal: make purge YES=1")

@@ -33,7 +33,10 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        try:
+            self.sock.connect(self._path)
+        except FileNotFoundError as error:
+            raise ConnectionRefusedError(f"no engine at {self._path}") from error
 
 
 class Engine:
@@ -88,11 +91,6 @@ class Engine:
     def networks(self, deployment: str) -> list[dict[str, Any]]:
         """All networks of a deployment."""
         return list(self.call("GET", "/networks?filters=" + _labels(deployment, None)))
-
-    def volumes(self, deployment: str) -> list[str]:
-        """Names of all volumes of a deployment."""
-        found = self.call("GET", "/volumes?filters=" + _labels(deployment, None))["Volumes"]
-        return [volume["Name"] for volume in found or []]
 
     def has_volume(self, name: str) -> bool:
         """Whether a volume exists."""

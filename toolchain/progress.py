@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 # ` +  docker:index:Container hub created (3s) …`
 _RESOURCE = re.compile(
-    r"^ *[-+~]{0,2} +(?P<type>[\w:/.-]+:[\w:/.-]+) (?P<name>\S+) (?P<did>[*\w ]+?)"
+    r"^ *[-+~]{0,2} +(?P<type>[\w:/.-]+:[\w:/.-]+) (?P<name>\S+) "
+    r"(?P<did>\*\*[^*]+\*\*|\w+(?: replacement| original)?)"
     r"(?: \((?P<seconds>[\d.]+m?s?\d*s?)\))?(?: (?P<rest>.*))?$"
 )
 _DONE = ("created", "updated", "deleted", "replaced", "created replacement", "deleted original")

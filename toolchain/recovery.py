@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from . import paths
 from . import state as states
 from .engine import Engine
 from .stack import Stack
@@ -33,6 +34,25 @@ def unlock(stack: Stack) -> None:
             print("  … another pulumi is at this stack: waiting for it", flush=True)
             said = True
         time.sleep(0.5)
+
+
+def check_owner(
+    stack: Stack, engine: Engine, state: dict[str, Any], take_over: bool = False
+) -> None:
+    """Stops before a hub of somebody else is touched: one of the same name, from another state.
+
+    A state that was lost is another matter: the data folder still knows the deployment then.
+    """
+    known = paths.data() / "deployments" / stack.deployment
+    running = [c for c in engine.containers(stack.deployment, "hub") if c["State"] == "running"]
+    if running and not (states.resources(state) or known.exists() or take_over):
+        raise Problem(
+            f"A hub named {stack.deployment} runs here already, set up by another account or with "
+            "another data folder. Choose another name (STACK=…, with a stack file of that name), "
+            "or take it over, which keeps its data: make up TAKE_OVER=1"
+        )
+    known.parent.mkdir(exist_ok=True)
+    known.touch()
 
 
 def forget_half_made(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:

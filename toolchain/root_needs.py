@@ -34,11 +34,13 @@ def check(stack_file: Path) -> None:
     steps = commands(machine, docker_here=_runs_here(stack_file))
     if not steps:
         return
-    again = "make" if machine.may_use_docker else "log out and in again, then make"
-    command = " && ".join(steps)
+    once = (
+        f"sudo {steps[0]}" if len(steps) == 1 else f"sudo sh -c {shlex.quote(' && '.join(steps))}"
+    )
+    again = "R" if machine.may_use_docker else "Log out and in again, then r"
     raise Problem(
-        "Something is missing that only root can set up. Run this once:\n"
-        f"  sudo sh -c {shlex.quote(command)}\nthen {again}."
+        f"Something is missing that only root can set up. Run this once:\n  {once}\n"
+        f"{again}un the same command again."
     )
 
 

@@ -108,10 +108,14 @@ class Stack:
             return None
         raise Problem(f"The state can't be read: {answer.stderr.strip()}")
 
-    def ensure(self) -> dict[str, Any]:
-        """Makes the stack and its secrets where they are missing; returns its state."""
+    def require_file(self) -> None:
+        """Stops where there is no such stack."""
         if not self.file.exists():
             raise Problem(f"There is no {self.file.relative_to(paths.ROOT)}.{_others()}")
+
+    def ensure(self) -> dict[str, Any]:
+        """Makes the stack and its secrets where they are missing; returns its state."""
+        self.require_file()
         state = self.exported()
         if state is None:
             with step(f"Stack {self.name}", counted=False):

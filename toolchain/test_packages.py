@@ -6,13 +6,19 @@ import shutil
 
 from .steps import apt_install, is_root, step
 
-PROGRAMS = {"chromium": "chromium", "chromedriver": "chromium-driver"}
+PROGRAMS = {
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
+    "/usr/sbin/sshd": "openssh-server",
+    "ip": "iproute2",
+    "ssh": "openssh-client",
+}
 
 
 def ensure() -> None:
-    """Installs a browser for the tests; without root its tests are skipped, and say so."""
+    """Installs a browser and an ssh server; without root their tests are skipped, and say so."""
     absent = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
-    with step("Browser for the tests") as current:
+    with step("Packages for the tests") as current:
         if not absent:
             current.result = "already there"
         elif is_root():

@@ -19,9 +19,11 @@ from ..traefik_proxy.component import TraefikProxy
 from .args import HubSecretsArgs, JupyterHubHostArgs
 from .settings import network_document, settings_document
 
-DOCKER_SOCKET = docker.ContainerVolumeArgs(
-    host_path="/var/run/docker.sock", container_path="/var/run/docker.sock"
+# The folder of the socket, not the socket: an engine that restarts makes a new one.
+ENGINE_MOUNT = docker.ContainerVolumeArgs(
+    host_path="/var/run", container_path="/host/run", read_only=True
 )
+ENGINE_ADDRESS = {"DOCKER_HOST": "unix:///host/run/docker.sock"}
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,9 @@ def create(
             proxy,
         ],
         network_mode="host",
-        envs=containers.environment(proxies) or None,
+        envs=containers.environment({**proxies, **ENGINE_ADDRESS}),
         volumes=[
-            DOCKER_SOCKET,
+            ENGINE_MOUNT,
             containers.mount(volumes["state"].volume, "/srv/state"),
             containers.mount(volumes["homes"].volume, "/srv/homes"),
             containers.mount(volumes["shared"].volume, "/srv/shared"),
@@ -139,7 +141,8 @@ def _guard(
         grace=90,  # it stops every user's server meanwhile
         network_mode="host",
         command=["python3", "-m", "hubkit.guard"],
-        volumes=[DOCKER_SOCKET],
+        envs=containers.environment(ENGINE_ADDRESS),
+        volumes=[ENGINE_MOUNT],
         uploads=[containers.file("/etc/jupyterhub/guard.json", document)],
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CAP_NET_ADMIN"]),
     )

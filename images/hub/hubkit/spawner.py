@@ -55,7 +55,9 @@ class HubSpawner(DockerSpawner):
     def client(self) -> docker.APIClient:
         """This thread's connection to the engine."""
         if not hasattr(_clients, "client"):
-            _clients.client = docker.APIClient(version="auto", timeout=60)
+            _clients.client = docker.APIClient(
+                **docker.utils.kwargs_from_env(), version="auto", timeout=60
+            )
         return _clients.client
 
     # Which image

@@ -1,0 +1,73 @@
+"""TraefikProxy in a program of one's own, in front of somebody's container, without any hub."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import requests
+
+from tests.checkout import ENGINE, ROOT, Checkout
+from tests.client import eventually
+
+PROGRAM = """
+import sys
+sys.path.insert(0, {root!r})
+import pulumi
+from components import DockerHost, DockerHostArgs, EgressArgs, ImageStore, RouteArgs
+from components import TraefikProxy, TraefikProxyArgs
+
+host = DockerHost.connect("alone", DockerHostArgs())
+# An address that another resource makes: known only while the engine runs.
+url = pulumi.Output.from_input("http://127.0.0.1:8395")
+args = TraefikProxyArgs(http_port=8394, api_port=8393, routes=[RouteArgs(name="own", url=url)])
+proxy = TraefikProxy("edge", args, host, ImageStore(host, EgressArgs()))
+pulumi.export("url", proxy.url)
+"""
+
+
+def test_in_front_of_any_container(tmp_path: Path) -> None:
+    environment = Checkout(tmp_path, "talone", 10, {})
+    program = tmp_path / "program"
+    program.mkdir()
+    (program / "Pulumi.yaml").write_text("name: alone\nruntime: python\n")
+    (program / "__main__.py").write_text(PROGRAM.format(root=str(ROOT)))
+    server = ENGINE.containers.run(
+        "debian:bookworm-slim",
+        ["perl", "-MIO::Socket", "-e", _SERVER],
+        detach=True,
+        network_mode="host",
+    )
+
+    def pulumi(words: str) -> str:
+        script = f'eval "$(make -C {environment.root} env)" && cd {program} && pulumi {words}'
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=environment.root,
+            env=environment.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    try:
+        pulumi("stack init try --non-interactive")
+        pulumi("up --yes --skip-preview --non-interactive --stack try")
+        answer = eventually("the route", lambda: _text("http://127.0.0.1:8394/any") == "hello", 20)
+        assert answer
+    finally:
+        pulumi("destroy --yes --skip-preview --non-interactive --stack try")
+        server.remove(force=True)
+
+
+_SERVER = r"""
+my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:8395", Listen => 5, ReuseAddr => 1) or die;
+while (my $c = $s->accept) { while (<$c>) { last if /^\r?$/ }
+print $c "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello"; close $c }
+"""
+
+
+def _text(url: str) -> str:
+    return requests.get(url, timeout=5).text

@@ -1,0 +1,39 @@
+"""What of the Pulumi engine's output a person gets to see."""
+
+from __future__ import annotations
+
+from toolchain.progress import readable
+
+PRINTED = """\
+warning: using pulumi-language-python from $PATH at /x/pulumi-language-python
+Updating (local):
+ +  pulumi:pulumi:Stack jupyterhub-local creating (0s)
+ +  docker:index:Image image-hub creating (0s)
+ +  docker:index:Image image-hub creating (0s) pulumi-jupyterhub/hub:ec5b: step 1/15 ARG BASE
+ +  docker:index:Image image-hub creating (3s) pulumi-jupyterhub/hub:ec5b: step 2/15 FROM x
+@ updating....
+ +  docker:index:Image image-hub created (34s) pulumi-jupyterhub/hub:ec5b: step 2/15 FROM x
+ +  docker:index:Container hub creating (0s)
+ +  docker:index:Container hub **creating failed** error: port 8000 is taken
+Diagnostics:
+  pulumi:pulumi:Stack (jupyterhub-local):
+    warning: using pulumi-resource-docker from $PATH at /x/pulumi-resource-docker
+  docker:index:Container (hub):
+    error: port 8000 is taken
+Resources:
+    + 3 created
+Duration: 1m11s
+"""
+
+
+def test_noise_is_left_out_and_what_failed_is_told() -> None:
+    shown = list(readable(PRINTED.splitlines(keepends=True)))
+    assert shown == [
+        "  … Image image-hub: step 1 of 15",
+        "  … Image image-hub: step 2 of 15",
+        "  ✓ Image image-hub: created (34s)",
+        "  ✗ Container hub: creating failed",
+        "      error: port 8000 is taken",
+        "  Resources:",
+        "      + 3 created",
+    ]

@@ -1,0 +1,46 @@
+"""Secrets are made once, and only those that a stack file lacks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from toolchain import secret_config
+
+FULL = """\
+config:
+  jupyterhub:platform: local
+  jupyterhub:secrets:
+    admin_password:
+      secure: v1:abc
+    class_password:
+      secure: v1:def
+  jupyterhub:hub:
+    title: Physics
+    cookie_secret: not here
+encryptionsalt: v1:x
+"""
+
+
+def test_what_the_file_lacks_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.local.yaml"
+    file.write_text(FULL)
+    assert secret_config.missing(file) == ["cookie_secret", "crypt_key", "roster_key"]
+
+
+def test_a_fresh_file_lacks_all(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.local.yaml"
+    file.write_text("config:\n  jupyterhub:platform: local\n")
+    assert secret_config.missing(file) == list(secret_config.MAKERS)
+
+
+def test_secrets_have_the_form_that_the_hub_needs() -> None:
+    made = {name: make() for name, make in secret_config.MAKERS.items()}
+    assert re.fullmatch(r"([a-z]{4}-){3}[a-z]{4}", made["class_password"])
+    assert len(made["admin_password"]) >= 32
+    for name in ("cookie_secret", "crypt_key", "roster_key"):
+        assert re.fullmatch(r"[0-9a-f]{64}", made[name])
+
+
+def test_no_two_are_alike() -> None:
+    assert len({secret_config.readable_password() for _ in range(50)}) == 50
