@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from . import (
     python_env,
     recovery,
     root_needs,
+    test_packages,
 )
 from . import state as states
 from .engine import Engine
@@ -144,12 +146,12 @@ def _wait_for(url: str) -> None:
 
 
 def _answers(url: str) -> bool:
-    import ssl
-
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # self-signed is fine here
+    direct = urllib.request.ProxyHandler({})  # a site's proxy doesn't know this machine's hub
+    opener = urllib.request.build_opener(direct, urllib.request.HTTPSHandler(context=context))
     try:
-        with urllib.request.urlopen(url, timeout=5, context=context) as answer:
+        with opener.open(url, timeout=5) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -239,10 +241,14 @@ def purge(name: str, yes: bool) -> None:
     recovery.unlock(stack)
     stack.require("state", "unprotect", "--all", "--yes")
     _destroy(stack, state)
-    for volume in names if engine else []:
-        engine.remove("volumes", volume)  # type: ignore[union-attr]
+    if engine:
+        for volume in names:
+            engine.remove("volumes", volume)
     stack.require("stack", "rm", "--yes", "--force", "--preserve-config")
-    print(f"Deleted: {', '.join(names)}")
+    if engine:
+        print(f"Deleted: {', '.join(names)}")
+    else:
+        print(f"The volumes are on the other machine; there: docker volume rm {' '.join(names)}")
 
 
 def preview(name: str) -> None:
@@ -282,8 +288,6 @@ def test(arguments: list[str]) -> None:
     engine = Engine()
     docker_engine.ensure(engine)
     base_images.ensure(engine)
-    from . import test_packages
-
     test_packages.ensure()
     found = pulumi_cli.find()
     assert found is not None

@@ -40,7 +40,7 @@ def test_in_front_of_any_container(tmp_path: Path) -> None:
     )
 
     def pulumi(words: str) -> str:
-        script = f'eval "$(make -C {environment.root} env)" && cd {program} && pulumi {words}'
+        script = f'eval "$(make --no-print-directory -C {environment.root} env)" && cd {program} && pulumi {words}'
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=environment.root,
