@@ -40,7 +40,8 @@ def test_in_front_of_any_container(tmp_path: Path) -> None:
     )
 
     def pulumi(words: str) -> str:
-        script = f'eval "$(make --no-print-directory -C {environment.root} env)" && cd {program} && pulumi {words}'
+        settings = f'eval "$(make --no-print-directory -C {environment.root} env)"'
+        script = f"{settings} && cd {program} && pulumi {words}"
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=environment.root,

@@ -17,6 +17,7 @@ import yaml
 from tests.checkout import ENGINE, Checkout, running
 from tests.client import Kernel, User, eventually
 from tests.local.conftest import NOTEBOOK, student
+from toolchain import docker_engine, engine
 
 CONFIG = {"hub": {"images": [{"title": "Python", "source": NOTEBOOK, "memory_limit": "1G"}]}}
 
@@ -213,20 +214,31 @@ def _locks(hub: Checkout) -> list[Path]:
     return list(Path(hub.environment["XDG_DATA_HOME"]).glob("**/locks/**/*.json"))
 
 
-def test_the_engine_restarts_and_the_hub_is_back(hub: Checkout, anna: User) -> None:
+def test_the_engine_restarts_and_everything_goes_on(hub: Checkout, anna: User) -> None:
+    anna.run("open('kept', 'w').write('through a restart')")
+    kernel = anna.kernel()
+    kernel.run("answer = 42")
+    goes_on = ENGINE.info()["LiveRestoreEnabled"]  # a setting of engines that this project installs
+    _restart_engine()
+    eventually("the hub is back", lambda: hub_answers(hub), 90)
+    if goes_on:
+        works_on(kernel, anna)
+    else:
+        eventually("the hub notices", lambda: hub.containers("user") == [], 60)
+        anna.start()
+    assert anna.run("print(open('kept').read())") == "through a restart"
+    anna.stop()
+    assert hub.containers("user") == []  # nothing is left behind for who comes next
+
+
+def _restart_engine() -> None:
     if Path("/run/systemd/system").is_dir():
         subprocess.run(["systemctl", "restart", "docker"], check=True)
-    else:
-        pid = int(Path("/var/run/docker.pid").read_text())
-        os.kill(pid, signal.SIGTERM)
-        eventually("the engine has ended", lambda: not Path(f"/proc/{pid}").exists(), 60)
-        from toolchain import docker_engine, engine
-
-        docker_engine.start(engine.local())
-    eventually("the hub is back", lambda: hub_answers(hub), 90)
-    again = student(hub, "anna")
-    again.start()
-    assert again.run("import os; print(os.path.exists('kept'))") == "True"
+        return
+    pid = int(Path("/var/run/docker.pid").read_text())
+    os.kill(pid, signal.SIGTERM)
+    eventually("the engine has ended", lambda: not Path(f"/proc/{pid}").exists(), 60)
+    docker_engine.start(engine.local())
 
 
 def test_all_that_is_needed_is_in_the_stack_file_and_the_state(hub: Checkout) -> None:

@@ -197,6 +197,8 @@ def _refused(reason: str) -> web.HTTPError:
 
 def _host_config(image: Image) -> dict[str, Any]:
     config: dict[str, Any] = {
+        # The spawner removes it; the engine's own removal also ends it when the engine restarts.
+        "auto_remove": False,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "pids_limit": image.pids_limit,
