@@ -1,3 +1,4 @@
+MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 T := python3 -m toolchain
 STACK ?= local

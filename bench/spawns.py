@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -41,16 +42,25 @@ def users(url: str, password: str, names: Iterable[str]) -> list[User]:
 
 
 def spawn(user: User) -> float:
-    """Seconds from asking for a server to its answer through the proxy."""
+    """Seconds from asking for a server to its answer through the proxy, as a browser waits."""
     begun = time.monotonic()
     user.session.get(f"{user.url}/hub/spawn", allow_redirects=False)
-    while time.monotonic() - begun < WITHIN:
-        # Jupyter tells its version to everybody; until the route is there the hub answers.
-        answer = requests.get(user.at("api"), allow_redirects=False, timeout=30)
-        if answer.status_code == 200:
-            return time.monotonic() - begun
+    events = user.session.get(
+        f"{user.url}/hub/api/users/{user.name}/server/progress",
+        headers={"Referer": f"{user.url}/hub/spawn-pending/{user.name}"},
+        stream=True,
+        timeout=WITHIN,
+    )
+    for line in events.iter_lines(chunk_size=1):
+        if line.startswith(b"data:"):
+            event = json.loads(line.removeprefix(b"data:"))
+            if event.get("failed"):
+                raise TimeoutError(f"{user.name}: {event['message']}")
+            if event.get("ready"):
+                break
+    while not _answers(user.at("api")):  # Jupyter tells its version to everybody
         time.sleep(0.02)
-    raise TimeoutError(f"{user.name} has no server after {WITHIN} s")
+    return time.monotonic() - begun
 
 
 def one_by_one(people: list[User]) -> Spread:
@@ -125,7 +135,7 @@ def _prefix(server: Container) -> str:
 
 def _answers(url: str) -> bool:
     try:
-        return requests.get(url, timeout=5).status_code == 200
+        return requests.get(url, timeout=5, allow_redirects=False).status_code == 200
     except requests.ConnectionError:
         return False
 

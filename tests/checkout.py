@@ -108,7 +108,8 @@ class Checkout:
 
     def pulumi(self, *words: str, check: bool = True) -> str:
         """Runs `pulumi` as people do who live in it."""
-        script = f'eval "$(make env)" && exec pulumi --non-interactive {" ".join(words)}'
+        settings = 'eval "$(make --no-print-directory env)"'
+        script = f"{settings} && exec pulumi --non-interactive {' '.join(words)}"
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=self.root,

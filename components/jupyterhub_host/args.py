@@ -301,17 +301,17 @@ class JupyterHubHostArgs(Args):
         change=_HUB_REPLACED,
     )
     spawn_concurrency: int = field(
-        8,
-        ge=1,
+        0,
+        ge=0,
         le=64,
-        description="Servers that are started at the same time; more wait their turn.",
+        description="Servers that start at the same time; more wait their turn. 0: cores + 1.",
         change=_HUB_REPLACED,
     )
     start_timeout: int = field(
         120,
         ge=10,
         unit="seconds",
-        description="A server that takes longer to start has failed.",
+        description="A server that takes longer, counted from its turn, has failed.",
         change=_HUB_REPLACED,
     )
 

@@ -16,12 +16,12 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def test_all_mistakes_at_once_and_nothing_touched(checkout: Checkout) -> None:
-    checkout.configure(proxy={"http_prt": 1}, hub={"admins": "teacher", "spawn_concurrency": 0})
+    checkout.configure(proxy={"http_prt": 1}, hub={"admins": "teacher", "spawn_concurrency": -1})
     printed = checkout.make("up", check=False)
     assert "has 3 mistakes. Nothing was changed." in printed
     assert "jupyterhub:proxy.http_prt: unknown key. Did you mean `http_port`?" in printed
     assert "jupyterhub:hub.admins: found 'teacher'" in printed
-    assert "jupyterhub:hub.spawn_concurrency: found 0" in printed
+    assert "jupyterhub:hub.spawn_concurrency: found -1" in printed
     assert checkout.containers() == []
 
 

@@ -13,6 +13,7 @@ from .settings import Culling, Secrets, Settings
 from .spawner import HubSpawner
 
 STATE = Path("/srv/state")
+QUEUE_TIMEOUT = 1800  # seconds
 
 
 def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
@@ -36,7 +37,7 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
     # A hub that ends, however it ends, leaves servers and routes alone.
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.cleanup_proxy = False
-    c.JupyterHub.concurrent_spawn_limit = settings.spawn.concurrency
+    c.JupyterHub.concurrent_spawn_limit = 0  # it would refuse; our spawner lets them wait
     c.JupyterHub.template_paths = [str(Path(__file__).with_name("templates"))]
     c.JupyterHub.template_vars = {"hub_title": settings.title}
     c.JupyterHub.log_level = "INFO"
@@ -58,7 +59,7 @@ def _proxy(c: Any, settings: Settings) -> None:
 def _spawner(c: Any, settings: Settings) -> None:
     c.JupyterHub.spawner_class = HubSpawner
     c.HubSpawner.settings = settings
-    c.HubSpawner.start_timeout = settings.spawn.start_timeout
+    c.HubSpawner.start_timeout = QUEUE_TIMEOUT  # waiting for one's turn included
     c.HubSpawner.http_timeout = settings.spawn.start_timeout
 
 

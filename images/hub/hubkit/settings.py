@@ -100,7 +100,7 @@ class Culling(Document):
 
 
 class Spawn(Document):
-    """How many servers start at a time, and how long one may take (seconds)."""
+    """How many servers start at a time (0: cores + 1), and how long one may take (seconds)."""
 
     concurrency: int
     start_timeout: int

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import html
+import itertools
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +23,16 @@ from .settings import Image, Settings, Volume
 
 HOMES, SHARED = Path("/srv/homes"), Path("/srv/shared")
 ENGINE_CALLS = 8
+LOOK_EVERY = 0.05  # seconds
 
 _clients = threading.local()
 _host_paths: dict[str, str] = {}
+
+
+@cache
+def _turns(count: int) -> asyncio.Semaphore:
+    """The hub's one queue for starting servers."""
+    return asyncio.Semaphore(count or (os.cpu_count() or 1) + 1)
 
 
 class HubSpawner(DockerSpawner):
@@ -43,6 +53,7 @@ class HubSpawner(DockerSpawner):
         self.post_start_cmd = ""
         self.poll_interval = 10
         self._address = ""
+        self._waits = False
 
     # One client a thread, so that a slow call of one user doesn't hold up all others.
 
@@ -94,7 +105,31 @@ class HubSpawner(DockerSpawner):
         except (firewall.NotClosed, homes.UnsafeFolder) as error:
             raise _refused(str(error)) from None
         self._apply(image)
-        return await self._start_container()
+        return await self._in_turn()
+
+    async def _in_turn(self) -> tuple[str, int]:
+        """Starts when it is this server's turn.
+
+        Starting is the processor's work: all at once, each would take as long as all together.
+        """
+        turns = _turns(self.settings.spawn.concurrency)
+        self._waits = turns.locked()
+        async with turns:
+            self._waits = False
+            try:
+                limit = self.settings.spawn.start_timeout
+                return await asyncio.wait_for(self._start_container(), limit)
+            except TimeoutError:
+                raise _refused(
+                    f"The server did not answer within {limit} seconds. {await self._last_words()}"
+                ) from None
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """What the page shows while a user waits."""
+        while self._waits:
+            yield {"progress": 10, "message": "Others are starting: your turn comes soon"}
+            await asyncio.sleep(2)
+        yield {"progress": 50, "message": "Starting your server"}
 
     async def _start_container(self) -> tuple[str, int]:
         chosen = dict(self.user_options)
@@ -104,7 +139,30 @@ class HubSpawner(DockerSpawner):
         finally:
             self.user_options = chosen
         self._address = f"http://{address}:{port}"
+        await self._wait_until_open(str(address), int(port))
         return str(address), int(port)
+
+    async def _wait_until_open(self, address: str, port: int) -> None:
+        """Looks often: JupyterHub's own waiting doubles its pauses and loses half a second.
+
+        A container that ended meanwhile is an error at once, with its last words.
+        """
+        for attempt in itertools.count(1):
+            try:
+                _, writer = await asyncio.open_connection(address, port)
+            except OSError:
+                if attempt % 20 == 0 and await self.poll() is not None:
+                    words = await self._last_words()
+                    raise _refused(f"The server ended while it started. {words}") from None
+                await asyncio.sleep(LOOK_EVERY)
+            else:
+                writer.close()
+                return
+
+    async def _last_words(self) -> str:
+        log = await self.docker("logs", self.container_id, tail=3)
+        tail = log.decode(errors="replace").strip()
+        return f"Its last words: {tail or 'none'}"
 
     def get_state(self) -> dict[str, Any]:
         """What is kept in the database; the address is for hubkit.busy_kernels."""
