@@ -68,20 +68,21 @@ class EgressArgs(Args):
             raise ValueError(f"ca_bundle {self.ca_bundle} is not a file; give an existing PEM file")
         return self
 
-    def proxies(self) -> dict[str, str]:
-        """The proxy variables, in both spellings that programs look for."""
-        pairs = (
-            ("http_proxy", self.http_proxy),
-            ("https_proxy", self.https_proxy),
-            ("no_proxy", self.no_proxy),
-        )
-        upper = {name.upper(): value for name, value in pairs if value}
-        return upper | {name: value for name, value in pairs if value}
+    def environment(self, *direct: str) -> dict[str, str]:
+        """Variables for what runs, in both spellings that programs look for.
+
+        `direct` are addresses of our own that no proxy knows.
+        """
+        proxies = {"http_proxy": self.http_proxy, "https_proxy": self.https_proxy}
+        found = {name: value for name, value in proxies.items() if value}
+        if found:
+            found["no_proxy"] = ",".join(filter(None, [self.no_proxy, "localhost", *direct]))
+        found |= {name.upper(): value for name, value in found.items()}
+        return found | ({"PIP_INDEX_URL": self.pip_index_url} if self.pip_index_url else {})
 
     def build_args(self) -> dict[str, str]:
         """The build arguments that the Dockerfiles of this project know."""
-        mirrors = {"PIP_INDEX_URL": self.pip_index_url, "APT_MIRROR": self.apt_mirror}
-        return self.proxies() | {name: value for name, value in mirrors.items() if value}
+        return self.environment() | ({"APT_MIRROR": self.apt_mirror} if self.apt_mirror else {})
 
 
 class ImageArgs(Args):

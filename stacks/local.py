@@ -38,7 +38,7 @@ def compose(stack: str, config: StackConfig) -> dict[str, Any]:
         images,
         proxy,
         kept,
-        proxies=config.egress.proxies(),
+        egress=config.egress,
     )
     if config.dask:
         DaskCluster("dask", config.dask, host, images, hub, kept["shared"])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from ..images import ImageStore
+from ..images import EgressArgs, ImageStore
 from ..platforms.docker_host import DockerHost
 from ..shared_volume.component import SharedVolume
 from ..traefik_proxy.component import TraefikProxy
@@ -43,13 +43,15 @@ class JupyterHubHost(pulumi.ComponentResource):
         images: ImageStore,
         proxy: TraefikProxy,
         volumes: Mapping[str, SharedVolume],
-        proxies: Mapping[str, str] | None = None,
+        egress: EgressArgs | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:JupyterHubHost", name, {}, opts)
         from . import docker
 
-        made = docker.create(name, args, secrets, host, images, proxy, volumes, proxies or {}, self)
+        made = docker.create(
+            name, args, secrets, host, images, proxy, volumes, egress or EgressArgs(), self
+        )
         self.args = args
         self.url = proxy.url
         self.network = made.network

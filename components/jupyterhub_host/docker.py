@@ -11,7 +11,7 @@ import pulumi
 import pulumi_docker as docker
 
 from ..args import secret
-from ..images import Image, ImageStore
+from ..images import EgressArgs, Image, ImageStore
 from ..platforms import containers
 from ..platforms.docker_host import DockerHost
 from ..shared_volume.component import SharedVolume
@@ -43,7 +43,7 @@ def create(
     images: ImageStore,
     proxy: TraefikProxy,
     volumes: Mapping[str, SharedVolume],
-    proxies: Mapping[str, str],
+    egress: EgressArgs,
     parent: pulumi.Resource,
 ) -> Made:
     """Makes the network, the guard that closes it, and the hub behind the proxy."""
@@ -55,6 +55,7 @@ def create(
     closed = network_document(
         args, host.named("users"), host.bridge("users"), [host.bridge("dask")]
     )
+    reach = egress.environment("127.0.0.1", closed["gateway"])
     guard = _guard(name, host, parent, image, network, closed)
     document = pulumi.Output.all(
         homes=volumes["homes"].volume, shared=volumes["shared"].volume, url=proxy.url
@@ -72,7 +73,7 @@ def create(
                 references=[each.reference for each in offered],
                 homes=known["homes"],
                 shared=known["shared"],
-                environment=dict(proxies),
+                environment=reach,
             ),
             indent=1,
         )
@@ -92,7 +93,7 @@ def create(
             proxy,
         ],
         network_mode="host",
-        envs=containers.environment({**proxies, **ENGINE_ADDRESS}),
+        envs=containers.environment(reach | ENGINE_ADDRESS),
         volumes=[
             ENGINE_MOUNT,
             containers.mount(volumes["state"].volume, "/srv/state"),

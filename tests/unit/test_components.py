@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,17 @@ def test_edge_listens_on_this_machine_only_and_shows_no_dashboard(minimal: Any) 
     assert "--api.dashboard=false" in flags
     assert "--accesslog=true" in flags
     assert "docker.sock" not in str(minimal[0].inputs["proxy"])
+
+
+def test_a_sites_proxy_and_mirror_reach_builds_hub_and_users(full: Any) -> None:
+    inputs = full[0].inputs
+    assert inputs["image-hub"]["build"]["args"]["HTTP_PROXY"] == "http://proxy.example.org:3128"
+    assert "HTTP_PROXY=http://proxy.example.org:3128" in inputs["hub"]["envs"]
+    assert "NO_PROXY=localhost,localhost,127.0.0.1,10.231.0.1" in inputs["hub"]["envs"]
+    uploads = inputs["hub"]["uploads"]["value"]  # a secret as a whole
+    settings = json.loads(uploads[0]["content"])["environment"]
+    assert settings["http_proxy"] == "http://proxy.example.org:3128"
+    assert settings["PIP_INDEX_URL"] == "https://mirror.example.org/simple"
 
 
 def test_tls_redirects(full: Any) -> None:
