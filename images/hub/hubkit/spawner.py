@@ -53,6 +53,7 @@ class HubSpawner(DockerSpawner):
         self.post_start_cmd = ""
         self.poll_interval = 10
         self._address = ""
+        self._guarantee = 0  # bytes promised to the server that runs
         self._waits = False
 
     # One client a thread, so that a slow call of one user doesn't hold up all others.
@@ -160,18 +161,22 @@ class HubSpawner(DockerSpawner):
                 return
 
     async def _last_words(self) -> str:
+        if not self.container_id:
+            return ""
         log = await self.docker("logs", self.container_id, tail=3)
         tail = log.decode(errors="replace").strip()
         return f"Its last words: {tail or 'none'}"
 
     def get_state(self) -> dict[str, Any]:
         """What is kept in the database; the address is for hubkit.busy_kernels."""
-        return {**super().get_state(), "address": self._address}
+        own = {"address": self._address, "guarantee": self._guarantee}
+        return {**super().get_state(), **own}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """What was kept, after a restart of the hub."""
         super().load_state(state)
         self._address = state.get("address", "")
+        self._guarantee = state.get("guarantee", 0)
 
     def _admit(self, image: Image) -> None:
         refusal = admission.refusal(
@@ -183,13 +188,14 @@ class HubSpawner(DockerSpawner):
         if refusal:
             self.log.warning("Server of %s not started: %s", self.user.name, refusal)
             raise _refused(refusal)
+        self._guarantee = image.memory_guarantee
 
     def _guarantees(self) -> Iterator[int]:
         """What all other servers were promised; the hub knows them again after its restart."""
         for user in self.user.settings["app"].users.values():
             for spawner in user.spawners.values():
                 if spawner is not self and spawner.active:
-                    yield spawner.choice.memory_guarantee
+                    yield spawner._guarantee
 
     def _check_image(self, image: Image) -> None:
         try:
