@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -142,12 +143,17 @@ class Checkout:
     def server(self, user: str) -> Container:
         return ENGINE.containers.get(f"{self.deployment}-user-{user}")
 
+    def has_server(self, user: str) -> bool:
+        """Whether a user's container is there, running or not."""
+        return f"{self.deployment}-user-{user}" in {c.name for c in self.containers("user")}
+
     def ids(self) -> dict[str, str]:
         """Which container is there for each role."""
         return {c.labels[ROLE]: c.id for c in self.containers() if c.labels[ROLE] != "user"}
 
+    @functools.cache  # noqa: B019  # a checkout lives as long as its tests
     def secrets(self) -> dict[str, str]:
-        """All secrets of the stack file in plain text."""
+        """All secrets of the stack file in plain text; they never change."""
         shown = self.pulumi("config", "--show-secrets", "--json", "--stack", self.stack)
         return dict(json.loads(json.loads(shown)["jupyterhub:secrets"]["value"]))
 

@@ -15,12 +15,20 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.checkout import Checkout
+from tests.local.conftest import student
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--window-size=1280,800"),
 )
+
+
+@pytest.fixture
+def name(class_hub: Checkout) -> Iterator[str]:
+    """Who sits at the browser; the server is gone afterwards, also when the test fails."""
+    yield "browser"
+    student(class_hub, "browser").stop()
 
 
 @pytest.fixture
@@ -38,7 +46,7 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
 
 
 def test_from_the_login_page_to_a_cell(
-    class_hub: Checkout, browser: webdriver.Chrome, artefacts: Path
+    class_hub: Checkout, browser: webdriver.Chrome, name: str, artefacts: Path
 ) -> None:
     wait = WebDriverWait(browser, 60)
 
@@ -46,7 +54,7 @@ def test_from_the_login_page_to_a_cell(
         return wait.until(lambda b: b.find_element(By.CSS_SELECTOR, selector))
 
     browser.get(class_hub.url)
-    see("#username_input").send_keys("browser")
+    see("#username_input").send_keys(name)
     browser.save_screenshot(str(artefacts / "login.png"))
     see("#password_input").send_keys(class_hub.outputs["class_password"])
     see("#login_submit").click()

@@ -107,4 +107,4 @@ def test_a_host_without_room_says_so(hub: Checkout) -> None:
     anna = logged_in(hub.outputs["url"], "anna", hub.secrets()["class_password"], verify=False)
     page = anna.session.get(f"{anna.url}/hub/spawn").text
     assert "There is no room for another server: it needs 244 MiB and 0 MiB are left" in page
-    assert hub.containers("user") == []
+    assert not hub.has_server("anna")
