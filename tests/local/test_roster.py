@@ -159,3 +159,10 @@ def test_nothing_secret_in_a_users_container(roster_hub: Checkout, pair: tuple[U
     assert {t.split("=")[0] for t in tokens} == {"JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"}
     assert len({t.split("=")[1] for t in tokens}) == 1  # its own, under two names
     assert ENGINE.ping()
+
+
+def test_no_first_password_in_any_log(roster_hub: Checkout) -> None:
+    for container in roster_hub.containers():
+        log = container.logs().decode()
+        for name, password in passwords(roster_hub).items():
+            assert password not in log, f"{name}'s password in the log of {container.name}"

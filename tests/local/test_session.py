@@ -7,18 +7,13 @@ from tests.client import User, eventually
 from tests.local.conftest import student
 
 
-def servers(hub: Checkout) -> set[str]:
-    """Whose containers are there; other tests' users share this hub."""
-    return {c.name.removeprefix(f"{hub.deployment}-user-") for c in hub.containers("user")}
-
-
 def test_a_session_from_login_to_the_file_that_is_still_there(class_hub: Checkout) -> None:
     anna = student(class_hub, "anna")
     anna.start("Python")
     code = "open('result.txt', 'w').write('forty-two'); import numpy; print(numpy.arange(4).sum())"
     assert anna.run(code) == "6"
     anna.stop()
-    eventually("the container is gone", lambda: "anna" not in servers(class_hub))
+    eventually("the container is gone", lambda: not class_hub.has_server("anna"))
     anna.start("Python")
     assert anna.run("print(open('result.txt').read())") == "forty-two"
     anna.stop()
@@ -60,7 +55,7 @@ def test_an_image_that_is_not_offered_is_refused(class_hub: Checkout) -> None:
     answer = mallory.session.post(f"{class_hub.url}/hub/spawn", data=form)
     assert "There is no image" in answer.text
     assert "Python, Small" in answer.text
-    assert "mallory" not in servers(class_hub)
+    assert not class_hub.has_server("mallory")
 
 
 def test_outputs_are_one_json_document_with_the_same_names_everywhere(class_hub: Checkout) -> None:
