@@ -164,8 +164,24 @@ def running(
 ) -> Iterator[Checkout]:
     """A hub that is up, and gone afterwards with all its data."""
     checkout = Checkout(folder, stack, number, config or {})
+    _remove_leftovers(checkout)
     try:
         checkout.make("up")
         yield checkout
     finally:
         checkout.make("purge", "YES=1")
+
+
+def _remove_leftovers(checkout: Checkout) -> None:
+    """What a killed test run left of the stack of this name. Only tests have such names."""
+    label = {"label": f"{DEPLOYMENT}={checkout.deployment}"}
+    for role in ("guard", "hub", "user", "proxy"):  # the guard first: it would restart the others
+        for container in checkout.containers(role):
+            container.remove(force=True)
+    for container in checkout.containers():
+        container.remove(force=True)
+    for network in ENGINE.networks.list(filters=label):
+        network.remove()
+    for volume in ENGINE.volumes.list():
+        if volume.name.startswith(f"{checkout.deployment}-"):
+            volume.remove()

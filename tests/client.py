@@ -15,6 +15,7 @@ import requests
 import websocket
 
 T = TypeVar("T")
+NOT_RUNNING = 424  # the hub's page "your server is not running"
 
 
 def eventually(what: str, look: Callable[[], T], within: float = 60) -> T:
@@ -134,19 +135,29 @@ class User:
     def start(self, image: str | None = None, within: float = 120) -> float:
         """Starts the server as the spawn page does and opens it; returns the seconds it took."""
         begun = time.monotonic()
-        if image is None:
-            self.session.get(f"{self.url}/hub/spawn")
-        else:
-            self.session.get(f"{self.url}/hub/spawn")
+        self._ask_for_server(image)
+
+        def opened() -> bool:
+            page = self.session.get(self.at("lab"))
+            if page.status_code == NOT_RUNNING:  # one that died before, which the hub noticed now
+                self._ask_for_server(image)
+            return self._is_lab(page)
+
+        eventually(f"the server of {self.name}", opened, within)
+        return time.monotonic() - begun
+
+    def _ask_for_server(self, image: str | None) -> None:
+        self.session.get(f"{self.url}/hub/spawn")
+        if image is not None:
             form = {"image": image, "_xsrf": self._xsrf("/hub/")}
             answer = self.session.post(f"{self.url}/hub/spawn", data=form)
             assert answer.status_code == 200, answer.text
-        eventually(f"the server of {self.name}", self.is_open, within)
-        return time.monotonic() - begun
 
     def is_open(self) -> bool:
         """Whether the server answers this user; logs in there by the hub's OAuth on the way."""
-        page = self.session.get(self.at("lab"))
+        return self._is_lab(self.session.get(self.at("lab")))
+
+    def _is_lab(self, page: requests.Response) -> bool:
         return page.status_code == 200 and page.url.startswith(f"{self.url}{self.base}")
 
     def stop(self) -> None:

@@ -99,14 +99,14 @@ def start(engine: Engine) -> None:
         run(["systemctl", "start", "docker"], "systemctl start docker")
     elif not engine.version():
         Path("/var/run/docker.pid").unlink(missing_ok=True)  # of an engine that was killed
-        with LOG.open("ab") as log:
-            subprocess.Popen(
-                ["dockerd"],
+        with LOG.open("ab") as log:  # nobody's child: no one has to be there when it ends
+            subprocess.run(
+                ["setsid", "--fork", "dockerd"],
                 cwd="/",
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,
+                check=True,
             )
     deadline = time.monotonic() + 90
     while not engine.version():
