@@ -12,6 +12,6 @@ try:
 except ConfigError as error:
     raise pulumi.RunError(str(error)) from None
 
-compose = import_module(f"stacks.{config.platform.value}").compose
+compose = import_module(f"stacks.{config.platform.family}").compose
 for name, value in compose(pulumi.get_stack(), config).items():
     pulumi.export(name, value)

@@ -1,5 +1,7 @@
 """Reusable Pulumi components for a multi-user JupyterHub: these names are the public API."""
 
+from .cloud_vm.args import CloudVMArgs
+from .cloud_vm.component import CloudVM
 from .dask_cluster.args import DaskClusterArgs
 from .dask_cluster.component import DaskCluster
 from .images import EgressArgs, ImageArgs, ImageStore
@@ -20,6 +22,8 @@ from .traefik_proxy.args import RouteArgs, TcpRouteArgs, TlsArgs, TlsKind, Traef
 from .traefik_proxy.component import TraefikProxy
 
 __all__ = [
+    "CloudVM",
+    "CloudVMArgs",
     "CullingArgs",
     "DaskCluster",
     "DaskClusterArgs",

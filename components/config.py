@@ -10,19 +10,24 @@ import sys
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import pulumi
 import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import StringConstraints, ValidationError, model_validator
 
-from .args import Args, field
+from .args import Args, InputSecret, field
+from .cloud_vm.args import CloudVMArgs
 from .dask_cluster.args import DaskClusterArgs
-from .errors import ConfigError, report
+from .dns.args import DnsArgs
+from .errors import ConfigError, mistakes, path_of, report
 from .images import EgressArgs
 from .jupyterhub_host.args import HubSecretsArgs, JupyterHubHostArgs, LoginKind
+from .machine.args import HostArgs
 from .platforms.docker_host import DockerHostArgs
+from .platforms.site import SiteArgs
 from .shared_volume.args import SharedVolumeArgs
+from .support import faults
 from .traefik_proxy.args import TraefikProxyArgs
 
 PROJECT = "jupyterhub"
@@ -30,13 +35,51 @@ _UNREADABLE = "0" * 64  # stands for an encrypted value where only the file is l
 
 
 class Platform(str, Enum):
-    """What a stack is composed for; each has its wiring file in `stacks/`."""
+    """What a stack is composed for."""
 
     local = "local"
+    host = "host"
+    aws = "aws"
+    gcp = "gcp"
+    openstack = "openstack"
+
+    @property
+    def family(self) -> str:
+        """Its wiring file in `stacks/`."""
+        return "local" if self is Platform.local else "vm"
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether VM and disks are made by the stack."""
+        return self not in (Platform.local, Platform.host)
+
+
+# What is different where the hub is on a network; a stack file's own values win.
+_ON_A_NETWORK: Mapping[str, Any] = {
+    "proxy": {"bind_address": "0.0.0.0", "http_port": 80, "https_port": 443},
+    "hub": {"login": {"kind": "roster"}},
+}
+_IN_A_CLOUD: Mapping[str, Any] = {**_ON_A_NETWORK, "volumes": {"data": {"kind": "block"}}}
 
 
 class VolumesArgs(Args):
     """Where data is kept. All of it outlives `make down`."""
+
+    data: SharedVolumeArgs = field(
+        SharedVolumeArgs(),
+        description=(
+            "In a cloud: the disk that holds all of the following, as folders. "
+            "Default there: a `block` of 50 GiB."
+        ),
+        change="grows in place; else refused while protected",
+    )
+    more: dict[
+        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,20}$")], SharedVolumeArgs
+    ] = field(
+        {},
+        description="In a cloud: further volumes by name, mounted at /srv/<name>.",
+        change="attached and mounted in place; one that is taken away is kept",
+    )
 
     homes: SharedVolumeArgs = field(
         SharedVolumeArgs(), description="Home folders.", change="refused while protected"
@@ -56,17 +99,40 @@ class VolumesArgs(Args):
     )
 
 
+class StackSecretsArgs(HubSecretsArgs):
+    """Secrets of the stack, made once by `make setup`."""
+
+    ssh_key: InputSecret | None = field(
+        None,
+        description="Private key for the stack's machine, in OpenSSH's format.",
+        change="in place: the converge script runs over ssh, with the old key still valid",
+    )
+
+
 class StackConfig(Args):
     """A stack file: everything under `jupyterhub:` in `stacks/Pulumi.<stack>.yaml`."""
 
     platform: Platform = field(
-        description="What the stack is composed for: `local`.",
+        description=(
+            "What the stack is composed for: this machine, a cloud, or `host` for a machine that "
+            "exists."
+        ),
         change="refused by protected volumes: make a new stack instead",
     )
     docker: DockerHostArgs = field(
         DockerHostArgs(),
         description="The Docker engine that containers run on.",
         change="moves nothing: containers and data stay on the old engine",
+    )
+    site: SiteArgs = field(SiteArgs(), description="Where in the cloud.", change="see its fields")
+    vm: CloudVMArgs | None = field(
+        None, description="The VM that the hub runs on, in a cloud.", change="see its fields"
+    )
+    host: HostArgs | None = field(
+        None, description="The machine that the hub runs on, with `host`.", change="see its fields"
+    )
+    dns: DnsArgs = field(
+        DnsArgs(), description="The name that browsers use.", change="see its fields"
     )
     egress: EgressArgs = field(
         default_factory=EgressArgs,
@@ -91,9 +157,25 @@ class StackConfig(Args):
         description="A Dask cluster shared by all users. Default: none.",
         change="adds or removes the cluster and replaces the hub container; servers go on",
     )
-    secrets: HubSecretsArgs = field(
+    secrets: StackSecretsArgs = field(
         description="Secrets of the stack, made by `make setup`.", change="see its fields"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_platform(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("platform") not in set(Platform):
+            return values  # its own mistake is reported
+        platform = Platform(values["platform"])
+        if platform is Platform.local:
+            return values
+        return _under(_IN_A_CLOUD if platform.is_cloud else _ON_A_NETWORK, values)
+
+    @model_validator(mode="after")
+    def _the_platform_has_its_machine(self) -> Self:
+        if self.platform.is_cloud and self.vm is None:
+            raise ValueError("a cloud needs the section `vm`, with ssh.allow_from at least")
+        return self
 
     @model_validator(mode="after")
     def _login_has_its_secrets(self) -> Self:
@@ -110,9 +192,26 @@ class StackConfig(Args):
 def parse(values: Mapping[str, Any], source: str) -> StackConfig:
     """The validated config, or one ConfigError with all faults."""
     try:
-        return StackConfig.model_validate(values)
+        config = StackConfig.model_validate(values)
     except ValidationError as error:
         raise report(error, StackConfig, source) from None
+    if found := list(faults(config)):
+        raise mistakes(
+            (f"{path_of(path.split('.'))}: found {f}; allowed: {a}" for path, f, a in found), source
+        )
+    return config
+
+
+def _under(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, with defaults where they say nothing."""
+    result = dict(values)
+    for key, default in defaults.items():
+        own = values.get(key)
+        if isinstance(default, Mapping) and (own is None or isinstance(own, Mapping)):
+            result[key] = _under(default, own or {})
+        else:
+            result.setdefault(key, default)
+    return result
 
 
 def read_stack() -> StackConfig:
@@ -161,6 +260,25 @@ def _stacks(folder: Path) -> str:
     return ", ".join(names) or "none"
 
 
+def facts(config: StackConfig) -> dict[str, Any]:
+    """What the commands need to know of a stack, before there is one."""
+    ports = {"http": config.proxy.http_port, "api": config.proxy.api_port}
+    if config.proxy.entry_point == "websecure":
+        ports["https"] = config.proxy.https_port
+    return {
+        "platform": config.platform.value,
+        "is_cloud": config.platform.is_cloud,
+        "docker": config.docker.host if config.platform is Platform.local else None,
+        "bind_address": config.proxy.bind_address,
+        "ports": ports,
+        "login": config.hub.login.kind.value,
+        "login_file": str(config.hub.login.file) if config.hub.login.file else None,
+        "subnets": [config.hub.network.subnet, *([config.dask.subnet] if config.dask else [])],
+        "site": config.site.model_dump(mode="json"),
+        "rebuild": config.vm.rebuild if config.vm else 0,
+    }
+
+
 def main(arguments: list[str]) -> int:
     """Checks a stack file. Prints what other tools need to know of it as one JSON line."""
     stack = arguments[0] if arguments else "local"
@@ -169,19 +287,7 @@ def main(arguments: list[str]) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    ports = {"http": config.proxy.http_port, "api": config.proxy.api_port}
-    if config.proxy.entry_point == "websecure":
-        ports["https"] = config.proxy.https_port
-    facts = {
-        "url": config.proxy.url(config.docker.address),
-        "docker": config.docker.host,
-        "bind_address": config.proxy.bind_address,
-        "ports": ports,
-        "login": config.hub.login.kind.value,
-        "login_file": str(config.hub.login.file) if config.hub.login.file else None,
-        "subnets": [config.hub.network.subnet, *([config.dask.subnet] if config.dask else [])],
-    }
-    print(json.dumps(facts))
+    print(json.dumps(facts(config)))
     return 0
 
 

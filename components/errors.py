@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -17,24 +18,29 @@ class ConfigError(Exception):
 
 def report(error: ValidationError, model: type[BaseModel], source: str) -> ConfigError:
     """All faults that pydantic found, each with its path, what was found and what is allowed."""
-    faults = [_fault(detail, model) for detail in error.errors(include_url=False)]
-    count = f"{len(faults)} mistake" + ("s" if len(faults) > 1 else "")
-    lines = [f"{source} has {count}. Nothing was changed.", *dict.fromkeys(faults)]
-    return ConfigError("\n".join(lines))
+    return mistakes((_fault(each, model) for each in error.errors(include_url=False)), source)
+
+
+def mistakes(faults: Iterable[str], source: str) -> ConfigError:
+    """One report of all faults, a line each."""
+    lines = list(dict.fromkeys(faults))
+    count = f"{len(lines)} mistake" + ("s" if len(lines) > 1 else "")
+    head = f"{source} has {count}. Nothing was changed."
+    return ConfigError("\n".join([head, *(f"  {line}" for line in lines)]))
 
 
 def _fault(detail: ErrorDetails, model: type[BaseModel]) -> str:
     location = detail["loc"]
     path = path_of(location)
     if detail["type"] == "extra_forbidden":
-        return f"  {path}: unknown key. {_nearest(location, model)}"
+        return f"{path}: unknown key. {_nearest(location, model)}"
     if detail["type"] == "missing":
-        return f"  {path}: missing. It needs a value: {_description(location, model)}"
+        return f"{path}: missing. It needs a value: {_description(location, model)}"
     allowed = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"  {path}: found {_found(detail)}; allowed: {allowed}"
+    return f"{path}: found {_found(detail)}; allowed: {allowed}"
 
 
-def path_of(location: Location) -> str:
+def path_of(location: Sequence[int | str]) -> str:
     """The path as it is written in the stack file: `jupyterhub:hub.images[0].title`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return "jupyterhub:" + text.removeprefix(".")

@@ -1,56 +1,19 @@
-"""A hub on one Docker engine: this machine's, or another's over ssh."""
+"""A hub on one Docker engine: this machine's, or another's that is ready for it over ssh."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from components import (
-    DaskCluster,
-    DockerHost,
-    ImageStore,
-    JupyterHubHost,
-    SharedVolume,
-    TraefikProxy,
-)
+from components import DockerHost, SharedVolume
 from components.config import StackConfig
-from components.dask_cluster.args import for_notebooks
-from components.jupyterhub_host.args import JupyterHubHostArgs
 
-from .outputs import outputs
+from . import hub
+
+KEPT = ("homes", "shared", "state", "certificates")
 
 
 def compose(stack: str, config: StackConfig) -> dict[str, Any]:
     """Makes everything and returns the stack's outputs."""
     host = DockerHost.connect(f"jupyterhub-{stack}", config.docker)
-    images = ImageStore(host, config.egress)
-    kept = {
-        name: SharedVolume(name, getattr(config.volumes, name), host)
-        for name in type(config.volumes).model_fields
-    }
-    proxy = TraefikProxy("proxy", config.proxy, host, images, kept["certificates"])
-    hub = JupyterHubHost(
-        "hub",
-        _hub_args(config),
-        config.secrets,
-        host,
-        images,
-        proxy,
-        kept,
-        egress=config.egress,
-    )
-    if config.dask:
-        DaskCluster("dask", config.dask, host, images, hub, kept["shared"])
-    return outputs(stack, config, hub)
-
-
-def _hub_args(config: StackConfig) -> JupyterHubHostArgs:
-    """The hub's args, which know of the Dask cluster where there is one."""
-    if not config.dask:
-        return config.hub
-    environment, ports = for_notebooks(config.hub.network.subnet)
-    return config.hub.model_copy(
-        update={
-            "environment": environment | config.hub.environment,
-            "open_ports": [*config.hub.open_ports, *ports],
-        }
-    )
+    kept = {name: SharedVolume(name, getattr(config.volumes, name), host) for name in KEPT}
+    return hub.compose(stack, config, host, kept)

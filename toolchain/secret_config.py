@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
+import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from .steps import Problem
 
 _CONSONANTS, _VOWELS = "bdfghjkmnprstvz", "aeiou"
 
@@ -19,13 +23,29 @@ def readable_password() -> str:
     return "-".join(word() for _ in range(4))
 
 
+def ssh_key() -> str:
+    """A private key in OpenSSH's format, without a passphrase: the stack's secrets keep it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "key"
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(file)]
+        try:
+            subprocess.run(command, check=True)
+        except FileNotFoundError:
+            raise Problem(
+                "ssh-keygen is missing. Install it as root: sudo apt-get install -y openssh-client"
+            ) from None
+        return file.read_text()
+
+
 MAKERS: Mapping[str, Callable[[], str]] = {
     "class_password": readable_password,
     "admin_password": lambda: secrets.token_urlsafe(30),  # JupyterHub asks for 32 characters
     "cookie_secret": lambda: secrets.token_hex(32),
     "crypt_key": lambda: secrets.token_hex(32),
     "roster_key": lambda: secrets.token_hex(32),
+    "ssh_key": ssh_key,
 }
+_FOR_ANOTHER_MACHINE = {"ssh_key"}
 
 
 def missing(stack_file: Path) -> list[str]:
@@ -33,4 +53,6 @@ def missing(stack_file: Path) -> list[str]:
     text = stack_file.read_text()
     block = re.search(r"^ {2}jupyterhub:secrets:\n((?: {4,}.*\n?)*)", text, re.M)
     present = set(re.findall(r"^ {4}(\w+):", block[1], re.M)) if block else set()
+    if re.search(r"^ {2}jupyterhub:platform: *[\"']?local\b", text, re.M):
+        present |= _FOR_ANOTHER_MACHINE
     return [name for name in MAKERS if name not in present]

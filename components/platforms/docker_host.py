@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 import pulumi_docker as docker
 
 from ..args import Args, field
+from ..machine.ssh import Connection
 
 LABEL = "pulumi-jupyterhub"
 
@@ -48,12 +49,19 @@ class DockerHost:
     """The engine, its provider, and the prefix that marks everything made on it.
 
     `deployment` is that prefix (`jupyterhub-local`): two stacks on one engine differ in it.
+
+    Attributes:
+        address: name or address at which browsers reach it.
+        gate: what everything on the engine waits for: the machine that it runs on is prepared.
+        machine: the VM that the engine goes with: nothing on it has to be deleted before it.
     """
 
     deployment: str
-    address: str
+    address: pulumi.Input[str]
     mtu: int
     provider: docker.Provider
+    gate: pulumi.Resource | None = None
+    machine: pulumi.Resource | None = None
 
     @classmethod
     def connect(
@@ -67,6 +75,30 @@ class DockerHost:
             opts=pulumi.ResourceOptions(parent=parent),
         )
         return cls(deployment, args.address, args.mtu, provider)
+
+    @classmethod
+    def behind(
+        cls,
+        deployment: str,
+        connection: Connection,
+        *,
+        mtu: int,
+        gate: pulumi.Resource,
+        machine: pulumi.Resource | None = None,
+        parent: pulumi.Resource | None = None,
+    ) -> DockerHost:
+        """The engine of a machine that is reached by ssh, once the gate is open."""
+        provider = docker.Provider(
+            f"{deployment}-engine",
+            host=connection.url,
+            ssh_opts=connection.options,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        return cls(deployment, connection.address, mtu, provider, gate, machine)
+
+    def called(self, address: pulumi.Input[str]) -> DockerHost:
+        """The same engine, which browsers know by another name."""
+        return replace(self, address=address)
 
     def named(self, role: str) -> str:
         """Name of an object on the engine: `jupyterhub-local-hub`."""
@@ -83,5 +115,13 @@ class DockerHost:
         return f"jh-{digest[:8]}"
 
     def options(self, parent: pulumi.Resource | None) -> pulumi.ResourceOptions:
-        """Options of every resource on this engine: its parent, and this engine's provider."""
-        return pulumi.ResourceOptions(parent=parent, provider=self.provider)
+        """Options of every resource on this engine: its parent, this engine's provider, its gate.
+
+        What is inside a VM goes with it: a destroy neither waits for it nor hangs on a dead one.
+        """
+        return pulumi.ResourceOptions(
+            parent=parent,
+            provider=self.provider,
+            depends_on=[self.gate] if self.gate else [],
+            deleted_with=self.machine,
+        )

@@ -2,27 +2,103 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Self
 
 from pydantic import model_validator
 
 from ..args import Args, field
 
+_REFUSED = "refused while the old one is protected; nothing is copied between the two"
+
+
+class VolumeKind(str, Enum):
+    """What keeps the data."""
+
+    folder = "folder"
+    block = "block"
+    filesystem = "filesystem"
+    bucket = "bucket"
+
+
+class Encryption(str, Enum):
+    """Who encrypts a disk."""
+
+    provider = "provider"
+    none = "none"
+
+
+class SnapshotArgs(Args):
+    """Copies of a disk that the cloud makes by itself."""
+
+    hour: int = field(
+        3, ge=0, le=23, unit="hour of the day, UTC", description="When.", change="in place"
+    )
+    keep: int = field(
+        7,
+        ge=1,
+        le=365,
+        unit="days",
+        description="How long each one is kept.",
+        change="in place; a smaller number deletes the older ones",
+    )
+
 
 class SharedVolumeArgs(Args):
     """Storage that outlives what uses it: homes, shared folder, hub state, certificates."""
 
+    kind: VolumeKind = field(
+        VolumeKind.folder,
+        description=(
+            "`folder`: a Docker volume, or a folder of the machine; `block`: a disk of the cloud; "
+            "`filesystem`: the cloud's shared file system (NFS); `bucket`: object storage."
+        ),
+        change=_REFUSED,
+    )
     volume: str | None = field(
         None,
         pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$",
-        description="Name of an existing volume to adopt. Default: one named after the stack.",
-        change="refused while the old one is protected; nothing is copied between the two",
+        description=(
+            "Existing one to adopt: a Docker volume's name, a disk's, file system's or bucket's id "
+            "in the cloud. Default: a new one named after the stack."
+        ),
+        change=_REFUSED,
     )
     path: str | None = field(
         None,
         pattern=r"^/\S+$",
-        description="Existing directory on the host to keep the data in, instead of a volume.",
-        change="refused while the old one is protected; nothing is copied between the two",
+        description="`folder`: existing directory on the host to keep the data in.",
+        change=_REFUSED,
+    )
+    size: int | None = field(
+        None,
+        ge=1,
+        le=65536,
+        unit="GiB",
+        description="Size of a `block` (default 50) or `filesystem` (default 100).",
+        change="grows in place, also the file system on it; never shrinks",
+    )
+    type: str | None = field(
+        None,
+        pattern=r"^\S.*$",
+        description=(
+            "The cloud's type of disk or share. Default: gp3 (AWS), pd-balanced (GCP), the "
+            "cloud's own (OpenStack)."
+        ),
+        change="in place on AWS; refused while protected elsewhere",
+    )
+    encryption: Encryption = field(
+        Encryption.provider,
+        description=(
+            "`provider`: the cloud encrypts it (always so on AWS and GCP; on OpenStack `type` has "
+            "to name an encrypted volume type). `none`: it doesn't."
+        ),
+        change=_REFUSED,
+    )
+    snapshots: SnapshotArgs | None = field(
+        None,
+        description="A copy each day, of a `block` on AWS and GCP. Default: none.",
+        change="in place",
     )
     protect: bool = field(
         True,
@@ -31,7 +107,21 @@ class SharedVolumeArgs(Args):
     )
 
     @model_validator(mode="after")
-    def _one_place(self) -> Self:
+    def _fits_kind(self) -> Self:
         if self.volume and self.path:
             raise ValueError("give either `volume` (adopt by name) or `path`, not both")
+        wrong = {
+            VolumeKind.folder: ("size", "type", "snapshots"),
+            VolumeKind.block: ("path",),
+            VolumeKind.filesystem: ("path", "snapshots"),
+            VolumeKind.bucket: ("path", "size", "type", "snapshots"),
+        }[self.kind]
+        given = [name for name in wrong if getattr(self, name) is not None]
+        if given:
+            raise ValueError(f"{', '.join(given)} does not go with kind `{self.kind.value}`")
         return self
+
+    @property
+    def gigabytes(self) -> int:
+        """The size in GiB, where none is given the kind's own."""
+        return self.size or {VolumeKind.filesystem: 100}.get(self.kind, 50)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pulumi
 
 from ..platforms.docker_host import DockerHost
+from ..platforms.site import Site
 from .args import SharedVolumeArgs
+from .made import Made
 
 
 class SharedVolume(pulumi.ComponentResource):
@@ -14,21 +18,27 @@ class SharedVolume(pulumi.ComponentResource):
     Protected by default: a destroy that would delete it is refused, `make down` leaves it. When
     the state is gone, the same name (or `args.volume`) adopts the data that is still there.
 
+    Args:
+        place: the engine for kind `folder`, the site in a cloud for the other kinds.
+
     Attributes:
-        volume: name to mount it by.
+        volume: name or id to mount or attach it by.
+        made: how a machine mounts it.
     """
 
     volume: pulumi.Output[str]
+    made: Made
 
     def __init__(
         self,
         name: str,
         args: SharedVolumeArgs,
-        host: DockerHost,
+        place: DockerHost | Site,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:SharedVolume", name, {}, opts)
-        from . import docker
-
-        self.volume = docker.create(name, args, host, self).volume
+        platform = "docker" if isinstance(place, DockerHost) else place.platform
+        self.args = args
+        self.made = import_module(f".{platform}", __package__).create(name, args, place, self)
+        self.volume = self.made.volume
         self.register_outputs({"volume": self.volume})

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_docker as docker
 
 from ..platforms.docker_host import DockerHost
 from .args import SharedVolumeArgs
-
-
-@dataclass(frozen=True)
-class Made:
-    """What every platform file of SharedVolume returns: the name to mount it by."""
-
-    volume: pulumi.Output[str]
+from .made import Made
 
 
 def create(name: str, args: SharedVolumeArgs, host: DockerHost, parent: pulumi.Resource) -> Made:

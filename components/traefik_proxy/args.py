@@ -47,7 +47,7 @@ class TlsArgs(Args):
     )
     domains: list[str] = field(
         [],
-        description="Names that the certificate is for, with `acme`.",
+        description="Names that the certificate is for, with `acme`. Default: the hub's name.",
         change="replaces the proxy container, which asks for a new certificate",
     )
     email: str | None = field(
@@ -65,7 +65,7 @@ class TlsArgs(Args):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        needs = {TlsKind.provided: ("certificate", "key"), TlsKind.acme: ("domains", "email")}
+        needs = {TlsKind.provided: ("certificate", "key"), TlsKind.acme: ("email",)}
         missing = [name for name in needs.get(self.kind, ()) if not getattr(self, name)]
         if missing:
             raise ValueError(f"kind `{self.kind.value}` also needs: {', '.join(missing)}")
@@ -181,7 +181,7 @@ class TraefikProxyArgs(Args):
         return "web" if self.tls.kind is TlsKind.none else "websecure"
 
     def url(self, address: str) -> str:
-        """The URL of this proxy for a browser."""
+        """The URL of this proxy for a browser; `address` is the host's, or its name."""
         secure = self.tls.kind is not TlsKind.none
         scheme, port, usual = (
             ("https", self.https_port, 443) if secure else ("http", self.http_port, 80)

@@ -40,7 +40,7 @@ class TraefikProxy(pulumi.ComponentResource):
 
         self.args = args
         made = docker.create(name, args, host, images, certificates, self)
-        self.url = pulumi.Output.from_input(args.url(host.address))
+        self.url = pulumi.Output.from_input(host.address).apply(args.url)
         self.routes_volume = made.routes_volume
         self.container = made.container
         self.register_outputs(

@@ -55,7 +55,7 @@ def create(
         image=image.reference,
         depends_on=image.resources,
         network_mode="host",
-        command=static_flags(args),
+        command=pulumi.Output.from_input(host.address).apply(lambda at: static_flags(args, at)),
         volumes=volumes,
         uploads=_files(args),
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CAP_NET_BIND_SERVICE"]),
@@ -64,8 +64,8 @@ def create(
     return Made(routes.name, made.name)
 
 
-def static_flags(args: TraefikProxyArgs) -> list[str]:
-    """Traefik's static configuration as flags."""
+def static_flags(args: TraefikProxyArgs, address: str) -> list[str]:
+    """Traefik's static configuration as flags. `address` is the name that browsers know it by."""
     flags = [
         # The hub's proxy class writes a router for the API on this entry point.
         f"--entrypoints.auth_api.address=127.0.0.1:{args.api_port}",
@@ -82,13 +82,13 @@ def static_flags(args: TraefikProxyArgs) -> list[str]:
         "--accesslog=true",
     ]
     if args.http_port is not None:
-        flags += _http_flags(args, args.http_port)
+        flags += _http_flags(args, args.http_port, address)
     for index, route in enumerate(args.tcp_routes):
         flags.append(f"--entrypoints.tcp{index}.address={route.listen}")
     return flags
 
 
-def _http_flags(args: TraefikProxyArgs, port: int) -> list[str]:
+def _http_flags(args: TraefikProxyArgs, port: int, address: str) -> list[str]:
     plain = f"--entrypoints.web.address={args.bind_address}:{port}"
     if args.tls.kind is TlsKind.none:
         return [plain]
@@ -99,11 +99,11 @@ def _http_flags(args: TraefikProxyArgs, port: int) -> list[str]:
         f"--entrypoints.websecure.address={args.bind_address}:{args.https_port}",
         "--entrypoints.websecure.http.tls=true",
     ]
-    return flags + (_acme_flags(args.tls) if args.tls.kind is TlsKind.acme else [])
+    return flags + (_acme_flags(args.tls, address) if args.tls.kind is TlsKind.acme else [])
 
 
-def _acme_flags(tls: TlsArgs) -> list[str]:
-    main, *others = tls.domains
+def _acme_flags(tls: TlsArgs, address: str) -> list[str]:
+    main, *others = tls.domains or [address]
     flags = [
         "--entrypoints.websecure.http.tls.certresolver=acme",
         f"--entrypoints.websecure.http.tls.domains[0].main={main}",

@@ -18,7 +18,7 @@ ERRORS = sorted(FIXTURES.glob("*.error.*.yaml"))
 
 @pytest.mark.parametrize("path", HAPPY, ids=lambda path: path.stem)
 def test_happy(path: Path) -> None:
-    assert config.read_file(path).platform.value == "local"
+    assert config.read_file(path).platform.value == path.name.split(".")[0]
 
 
 @pytest.mark.parametrize("path", ERRORS, ids=lambda path: path.stem)

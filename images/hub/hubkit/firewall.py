@@ -8,6 +8,7 @@ import subprocess
 from .settings import Network
 
 METADATA = ("169.254.0.0/16", "fd00:ec2::254")
+NAMES_AT = "169.254.169.254"  # on Google's cloud names are looked up at the metadata address
 
 
 class NotClosed(Exception):
@@ -38,6 +39,7 @@ table inet {name} {{
     iifname {{ {bridges} }} jump closed
   }}
   chain closed {{
+    ip daddr {NAMES_AT} meta l4proto {{ tcp, udp }} th dport 53 accept
     ip daddr {v4} drop
     ip6 daddr {v6} drop
     ct state established,related accept

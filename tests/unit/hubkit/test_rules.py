@@ -35,7 +35,8 @@ def test_memory_is_read_in_bytes(tmp_path: Path) -> None:
 def test_the_firewall_drops_first_and_opens_only_what_is_named() -> None:
     lines = [line.strip() for line in firewall.ruleset(NETWORK).splitlines()]
     closed = lines[lines.index("chain closed {") + 1 :]
-    assert closed[:5] == [
+    assert closed[:6] == [
+        "ip daddr 169.254.169.254 meta l4proto { tcp, udp } th dport 53 accept",
         "ip daddr 169.254.0.0/16 drop",
         "ip6 daddr fd00:ec2::254 drop",
         "ct state established,related accept",

@@ -1,0 +1,155 @@
+"""CloudVM: a virtual machine in a cloud, prepared for Docker."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import pulumi
+
+from ..args import InputSecret
+from ..machine import cloud_init, ssh
+from ..machine.desired import Mount, desired_state
+from ..machine.gate import gate
+from ..platforms.docker_host import DockerHost
+from ..platforms.site import Site
+from ..shared_volume.component import SharedVolume
+from .args import CloudVMArgs
+from .made import Made, Wanted
+from .sizes import NoFit, smallest
+
+
+class CloudVM(pulumi.ComponentResource):
+    """A VM with Docker, its disks mounted, reached by ssh only.
+
+    It is ready when Docker answers, not when the cloud says that it runs: whatever is put on its
+    `docker_host` waits for that. Its image and user data are left alone once it is there; changes
+    of the host go through the converge script, a new image through a rebuild.
+
+    Args:
+        volumes: disks that are attached and file systems that are mounted, at `/srv/<name>`.
+        folders: directories that are made on them, like `/srv/data/homes`.
+        key: private key of the stack, in OpenSSH's format.
+
+    Attributes:
+        id: its id in the cloud.
+        address: where browsers and ssh reach it.
+        private_address: its address on its own network.
+        zone: where it is.
+        machine_type: the type that was taken.
+        ssh_command: what a person types to get there.
+        docker_host: the engine on it.
+    """
+
+    id: pulumi.Output[str]
+    address: pulumi.Output[str]
+    private_address: pulumi.Output[str]
+    zone: pulumi.Output[str]
+    machine_type: pulumi.Output[str]
+    ssh_command: pulumi.Output[str]
+    docker_host: DockerHost
+
+    def __init__(
+        self,
+        name: str,
+        args: CloudVMArgs,
+        site: Site,
+        volumes: Mapping[str, SharedVolume] | None = None,
+        folders: Sequence[str] = (),
+        key: InputSecret | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("jupyterhub:index:CloudVM", name, {}, opts)
+        attached = volumes or {}
+        own_key = ssh.public_of(key)
+        desired = desired_state(args.ssh, args.software, mounts(attached), folders, own_key)
+        self.machine_type = self._machine_type(name, args, site)
+        made = self._create(name, args, site, attached, desired, own_key)
+        self.id, self.zone = made.id, made.zone
+        self.address, self.private_address = made.address, made.private_address
+        connection = ssh.connect(site.deployment, args.ssh, made.address, made.id, key)
+        self.ssh_command = connection.command
+        opened = gate(
+            f"{name}-ready",
+            connection,
+            made.id,
+            desired,
+            args.ready_within,
+            self,
+            [made.machine, *made.ready],
+        )
+        self.docker_host = DockerHost.behind(
+            site.deployment,
+            connection,
+            mtu=args.mtu,
+            gate=opened,
+            machine=made.machine,
+            parent=self,
+        )
+        self.register_outputs(
+            {
+                "id": self.id,
+                "address": self.address,
+                "private_address": self.private_address,
+                "zone": self.zone,
+                "machine_type": self.machine_type,
+                "ssh_command": self.ssh_command,
+            }
+        )
+
+    def _create(
+        self,
+        name: str,
+        args: CloudVMArgs,
+        site: Site,
+        volumes: Mapping[str, SharedVolume],
+        desired: pulumi.Output[str],
+        own_key: str,
+    ) -> Made:
+        def packed(text: str) -> str:
+            data = cloud_init.user_data(args.ssh, own_key, text, args.cloud_init)
+            return base64.b64encode(data).decode()
+
+        wanted = Wanted(args, self.machine_type, desired.apply(packed), volumes)
+        made: Made = _platform(site).create(name, wanted, site, self)
+        return made
+
+    def _machine_type(self, name: str, args: CloudVMArgs, site: Site) -> pulumi.Output[str]:
+        """The type for the size. What was once picked stays until the size changes.
+
+        A newer table, or a flavor that the cloud adds, would restart the VM otherwise.
+        """
+        if args.machine_type:
+            return pulumi.Output.from_input(args.machine_type)
+        size = args.size.model_dump_json()
+        kept = pulumi.Stash(
+            f"{name}-type",
+            input=_pick(args, site),
+            opts=pulumi.ResourceOptions(parent=self, replacement_trigger=size),
+        )
+        return kept.output.apply(str)
+
+
+def _platform(site: Site) -> Any:
+    return import_module(f".{site.platform}", __package__)
+
+
+def _pick(args: CloudVMArgs, site: Site) -> str:
+    offered = _platform(site).machine_types(site)
+    if offered is None:
+        return "<looked up: the smallest flavor that fits>"
+    try:
+        return smallest(args.size, offered).name
+    except NoFit as error:
+        raise pulumi.RunError(f"jupyterhub:vm.size: {error}") from None
+
+
+def mounts(volumes: Mapping[str, SharedVolume]) -> list[Mount]:
+    """Where each volume is mounted; buckets are no business of the machine."""
+    return [
+        Mount(f"/srv/{name}", volume.made.kind, volume.made.source, volume.made.options)
+        for name, volume in volumes.items()
+        if volume.made.source is not None and volume.made.kind != "bucket"
+    ]

@@ -1,0 +1,67 @@
+"""Args of DnsName."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Self
+
+from pydantic import model_validator
+
+from ..args import Args, field
+
+
+class DnsKind(str, Enum):
+    """Who makes the name point to the address."""
+
+    wildcard = "wildcard"
+    managed = "managed"
+    none = "none"
+
+
+class DnsArgs(Args):
+    """The name that browsers use."""
+
+    kind: DnsKind = field(
+        DnsKind.wildcard,
+        description=(
+            "`wildcard`: a name made from the address, of a public service, with no DNS of yours; "
+            "`managed`: a record in the cloud's own DNS; `none`: you made `name` yourself, or the "
+            "address is the name."
+        ),
+        change="changes the URL; replaces the proxy and hub containers",
+    )
+    name: str | None = field(
+        None,
+        max_length=253,
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$",
+        description="Full name of the hub: `hub.example.org`, with `managed` or `none`.",
+        change="changes the URL; replaces the proxy and hub containers",
+    )
+    zone: str | None = field(
+        None,
+        pattern=r"^\S+$",
+        description="Id (AWS), name (GCP) or id (OpenStack) of the DNS zone, with `managed`.",
+        change="makes the record in the other zone",
+    )
+    service: str = field(
+        "sslip.io",
+        pattern=r"^[a-z0-9.-]+$",
+        description=(
+            "Service of `wildcard` names. Its limits with Let's Encrypt are shared by all its "
+            "users: for a class that matters, use a name of your own."
+        ),
+        change="changes the URL; replaces the proxy and hub containers",
+    )
+    ttl: int = field(
+        300, ge=30, le=86400, unit="seconds", description="Lifetime of a record.", change="in place"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind is DnsKind.managed and not (self.name and self.zone):
+            raise ValueError("kind `managed` needs name and zone")
+        if self.kind is DnsKind.wildcard and self.name:
+            raise ValueError("name goes with kind `managed` or `none`")
+        if self.kind is not DnsKind.managed and self.zone:
+            raise ValueError("zone goes with kind `managed`")
+        return self

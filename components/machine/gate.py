@@ -1,0 +1,188 @@
+"""The gate before everything that runs on a machine: it is there, prepared, and Docker answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from . import ssh
+from .desired import SCRIPT
+from .ssh import Connection
+
+_CONVERGE = "/etc/pulumi-jupyterhub/converge.sh"
+_EVERY = 15  # seconds between two lines of progress
+
+
+def gate(
+    name: str,
+    connection: Connection,
+    machine: pulumi.Input[str],
+    desired: pulumi.Output[str],
+    within: int,
+    parent: pulumi.Resource,
+    depends_on: Sequence[pulumi.Resource] = (),
+) -> pulumi.Stash:
+    """A value in the state whose creation and change wait until the machine is as desired.
+
+    A failed wait leaves it out of the state, so that the next `up` waits again; a change of the
+    desired state, of the script or of the machine itself runs the converge script over ssh.
+    """
+    hook = pulumi.ResourceHook(f"{name}-ready", _on_change)
+    return pulumi.Stash(
+        name,
+        input={
+            "machine": machine,
+            "desired": desired,
+            "script": hashlib.sha256(SCRIPT.encode()).hexdigest()[:12],
+            "ssh": {
+                "user": connection.user,
+                "address": connection.address,
+                "port": connection.port,
+                "options": connection.options,
+            },
+            "within": within,
+        },
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            depends_on=list(depends_on),
+            hooks=pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook]),
+        ),
+    )
+
+
+async def _on_change(args: pulumi.ResourceHookArgs) -> None:
+    wanted = (args.new_inputs or {})["input"]
+    way = wanted["ssh"]
+    host = Host(way["user"], way["address"], int(way["port"]), list(way["options"]))
+    await asyncio.to_thread(
+        converge, host, wanted["desired"], int(wanted["within"]), pulumi.log.info
+    )
+
+
+class NotReady(Exception):
+    """The machine isn't what it has to be. Its text says what it is at, and the way out."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine behind ssh, every value known."""
+
+    user: str
+    address: str
+    port: int
+    options: list[str]
+
+    def run(self, command: str, given: str = "", timeout: float = 60) -> Any:
+        """Runs a shell command there."""
+        return ssh.run(self.user, self.address, self.port, self.options, command, given, timeout)
+
+
+def converge(host: Host, desired: str, within: int, say: Callable[[str], None]) -> None:
+    """Waits until the machine answers, makes it as desired, and waits until Docker answers."""
+    deadline = time.monotonic() + within
+    _wait_for_ssh(host, deadline, within, say)
+    _wait_for_cloud_init(host, deadline, within, say)
+    if _is_ready(host, desired):
+        return
+    say(f"preparing {host.address}: disks, Docker, accounts")
+    _write(host, "/etc/pulumi-jupyterhub/desired.conf", desired)
+    _write(host, _CONVERGE, SCRIPT)
+    left = max(60.0, deadline - time.monotonic())
+    done = host.run(f"sudo bash {_CONVERGE} 2>&1", timeout=left)
+    if done.returncode or not _is_ready(host, desired):
+        raise NotReady(_explanation(host, done.stdout[-3000:]))
+    say(f"{host.address} is ready")
+
+
+def _wait_for_ssh(host: Host, deadline: float, within: int, say: Callable[[str], None]) -> None:
+    said = time.monotonic()
+    while (answer := host.run("true", timeout=30)).returncode:
+        refused = answer.stderr.strip().splitlines()[-1:] or ["no answer"]
+        if "Permission denied" in refused[0] and _cloud_init_cannot_help(deadline, within):
+            raise NotReady(
+                f"{host.user}@{host.address} refuses the key {host.options[1]}. Add its public "
+                "key (ssh-keygen -y -f …) to that account, or set ssh.user and ssh.key_file."
+            )
+        if "HOST IDENTIFICATION HAS CHANGED" in answer.stderr:
+            raise NotReady(
+                f"{host.address} has another host key than before. If the machine was set up anew "
+                f"on purpose, remove its line: ssh-keygen -R <machine> -f {_known(host)}"
+            )
+        if time.monotonic() > deadline:
+            raise NotReady(
+                f"{host.address} does not answer by ssh within {within} s: {refused[0]}. Is it "
+                "running? May this computer's address reach it (vm.ssh.allow_from)? Then: make up"
+            )
+        if time.monotonic() - said > _EVERY:
+            said = time.monotonic()
+            say(f"waiting for ssh on {host.address}: {refused[0]}")
+        time.sleep(2)
+
+
+def _cloud_init_cannot_help(deadline: float, within: int) -> bool:
+    """A new VM refuses the key until cloud-init has made the account; that takes a minute."""
+    return time.monotonic() > deadline - within + min(240, within / 2)
+
+
+def _known(host: Host) -> str:
+    option = next((o for o in host.options if o.startswith("UserKnownHostsFile=")), "=known_hosts")
+    return option.split("=", 1)[1]
+
+
+def _wait_for_cloud_init(
+    host: Host, deadline: float, within: int, say: Callable[[str], None]
+) -> None:
+    """The first run of the converge script belongs to cloud-init, where the machine has it."""
+    said = 0.0
+    while True:
+        status = host.run("cloud-init status 2>/dev/null || echo status: absent").stdout
+        if "running" not in status and "not started" not in status.replace(
+            "not run", "not started"
+        ):
+            return
+        if time.monotonic() > deadline:
+            raise NotReady(
+                f"cloud-init on {host.address} is not done within {within} s (ready_within). "
+                + _explanation(host, "")
+            )
+        if time.monotonic() - said > _EVERY:
+            said = time.monotonic()
+            step = host.run("tail -n 1 /run/pulumi-jupyterhub/steps 2>/dev/null").stdout.strip()
+            say(f"{host.address} is setting itself up: {step or 'starting'}")
+        time.sleep(3)
+
+
+def _is_ready(host: Host, desired: str) -> bool:
+    """Whether the last run was of exactly this state and script, and Docker answers now."""
+    sums = [hashlib.sha256(text.encode()).hexdigest() for text in (desired, SCRIPT)]
+    found = host.run("cat /run/pulumi-jupyterhub/ready && docker version >/dev/null", timeout=120)
+    return bool(found.returncode == 0 and found.stdout.split() == sums)
+
+
+def _write(host: Host, path: str, text: str) -> None:
+    done = host.run(f"sudo mkdir -p $(dirname {path}) && sudo tee {path} >/dev/null", text)
+    if done.returncode:
+        raise NotReady(
+            f"{host.user}@{host.address} may not write {path}: {done.stderr.strip()}. The account "
+            f"needs sudo without a password: {host.user} ALL=(ALL) NOPASSWD:ALL"
+        )
+
+
+def _explanation(host: Host, printed: str) -> str:
+    """What the machine says of itself: the problem first, then the tail of its logs."""
+    problem = host.run("cat /run/pulumi-jupyterhub/problem 2>/dev/null").stdout.strip()
+    log = printed or host.run("sudo tail -n 25 /var/log/cloud-init-output.log 2>/dev/null").stdout
+    cause = problem or "the converge script failed"
+    return f"{host.address} is not ready: {cause}\nThe last lines it printed:\n{log.strip()}"
+
+
+def reachable(host: Mapping[str, Any]) -> bool:
+    """Whether a machine, as the state knows it, answers."""
+    known = Host(host["user"], host["address"], int(host["port"]), list(host["options"]))
+    return bool(known.run("docker version >/dev/null", timeout=40).returncode == 0)

@@ -1,0 +1,157 @@
+"""What a platform lacks, and why: refused at validation, never ignored. The docs' table too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+# platform → path in the stack file (`path=value` for one value only) → why, and what to do.
+LACKS: Mapping[str, Mapping[str, str]] = {
+    "local": {
+        "vm": "there is no VM: the hub runs on this machine's Docker",
+        "host": "goes with platform `host`",
+        "site": "there is no cloud: the hub runs on this machine's Docker",
+        "dns": "there is no address of its own; use proxy.tls.domains",
+        "volumes.data": "there is no disk apart; give homes and the others a `path`",
+        "volumes.more": "mounted folders come with a VM",
+    },
+    "host": {
+        "vm": "the machine exists; say how it is reached under `host`",
+        "site": "the machine exists; say how it is reached under `host`",
+        "dns.kind=managed": "there is no cloud DNS; make the record yourself and use kind `none`",
+        "volumes.data": "give the disk as host.data_disk",
+        "volumes.more": "mounted folders come with a cloud's VM",
+        "docker": "the engine is the one on `host`",
+    },
+    "aws": {
+        "host": "goes with platform `host`",
+        "docker": "the engine is the one on the VM",
+        "site.account": "credentials name the account: AWS_PROFILE",
+        "vm.network.kind=flat": "every VM is in a VPC: `own` or `existing`",
+        "vm.network.address_pool": "Elastic IPs come from no pool",
+        "vm.metadata": "EC2 has no free metadata; use site.labels",
+    },
+    "gcp": {
+        "host": "goes with platform `host`",
+        "docker": "the engine is the one on the VM",
+        "vm.network.kind=flat": "every VM is in a VPC network: `own` or `existing`",
+        "vm.network.address_pool": "addresses come from no pool",
+        "vm.network.security_groups": "firewall rules go by the VM's tag, which is its name",
+    },
+    "openstack": {
+        "host": "goes with platform `host`",
+        "docker": "the engine is the one on the VM",
+        "vm.spot": "there is no common way to ask for it; use a flavor that is preemptible",
+        "vm.network.public_address=ephemeral": "a floating IP is `fixed`, or there is `none`",
+        "vm.deletion_protection": "Nova's lock is not in the provider; disks are protected",
+    },
+}
+_KEPT = ("data", "homes", "shared", "state", "certificates")
+_NEEDS_ZONE = {"aws": "eu-central-1a", "gcp": "europe-west1-b"}
+
+
+class Fault(tuple[str, str, str]):
+    """A path, what was found there, and what is allowed."""
+
+    __slots__ = ()
+
+
+def faults(config: Any) -> Iterator[Fault]:
+    """Everything in a valid stack file that its platform can't do."""
+    platform = config.platform.value
+    for entry, why in LACKS[platform].items():
+        path, _, value = entry.partition("=")
+        found = _given(config, path)
+        if found is not None and (not value or value == getattr(found, "value", found)):
+            shown = "this section" if isinstance(found, BaseModel | dict | list) else repr(found)
+            yield Fault((path, getattr(found, "value", None) or shown, f"not on {platform}: {why}"))
+    yield from _login_and_tls(config)
+    yield from _volumes(config)
+    if platform in _NEEDS_ZONE and not config.site.zone:
+        yield Fault(
+            ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
+        )
+    if platform == "host" and config.host is None:
+        yield Fault(("host", "nothing", "a section that says how the machine is reached: address"))
+    if platform == "openstack" and _needs_pool(config):
+        why = "name of the external network; `openstack network list --external` shows it"
+        yield Fault(("vm.network.address_pool", "nothing", why))
+
+
+def _given(config: Any, path: str) -> Any:
+    """The value at a path where the stack file has one."""
+    value = config
+    for name in path.split("."):
+        if name not in value.model_fields_set:
+            return None
+        value = getattr(value, name)
+    return value
+
+
+def _login_and_tls(config: Any) -> Iterator[Fault]:
+    if config.platform.value == "local":
+        if config.proxy.tls.kind.value == "acme" and not config.proxy.tls.domains:
+            yield Fault(("proxy.tls.domains", "nothing", "names that point to this machine"))
+        return
+    if config.hub.login.kind.value == "class_password":
+        yield Fault(
+            (
+                "hub.login.kind",
+                "class_password",
+                "`roster`: with one password for everybody, anybody is everybody, "
+                "and this machine is on a network",
+            )
+        )
+    if config.proxy.tls.kind.value == "none":
+        yield Fault(
+            (
+                "proxy.tls.kind",
+                "none",
+                "`acme` with an email, `provided` or `self_signed`: passwords cross a network",
+            )
+        )
+
+
+def _volumes(config: Any) -> Iterator[Fault]:
+    platform = config.platform.value
+    for name in _KEPT:
+        args = getattr(config.volumes, name)
+        kind = args.kind.value
+        path = f"volumes.{name}"
+        if platform in ("local", "host") and kind != "folder":
+            yield Fault((f"{path}.kind", kind, f"`folder` on {platform}: there is no cloud"))
+        if name in ("state", "certificates") and kind in ("filesystem", "bucket"):
+            why = "`folder` or `block`: a database on NFS or in a bucket gets damaged"
+            yield Fault((f"{path}.kind", kind, why))
+        if kind == "bucket" and name not in ("state", "certificates"):
+            yield Fault((f"{path}.kind", kind, "a bucket belongs under volumes.more"))
+        yield from _of_cloud(platform, path, args, config)
+    for name, args in config.volumes.more.items():
+        yield from _of_cloud(platform, f"volumes.more.{name}", args, config)
+
+
+def _of_cloud(platform: str, path: str, args: Any, config: Any) -> Iterator[Fault]:
+    kind = args.kind.value
+    if platform == "openstack":
+        if args.snapshots:
+            why = "OpenStack has no schedule for them; back up as docs/how-to.md says"
+            yield Fault((f"{path}.snapshots", "this section", f"not on openstack: {why}"))
+        if kind == "block" and args.encryption.value == "provider" and not args.type:
+            why = (
+                "a `type` that is encrypted (`openstack volume type list --encryption-type`), "
+                "or `none` to go without"
+            )
+            yield Fault((f"{path}.encryption", "provider", why))
+    elif args.encryption.value == "none" and kind != "folder":
+        yield Fault((f"{path}.encryption", "none", f"`provider`: {platform} always encrypts"))
+    if platform == "gcp" and kind == "filesystem" and config.vm.network.kind.value != "existing":
+        why = "`block`, or an existing network: Filestore is made inside one"
+        yield Fault((f"{path}.kind", kind, why))
+
+
+def _needs_pool(config: Any) -> bool:
+    network = config.vm.network
+    outside = network.kind.value == "own" or network.address.value != "none"
+    return bool(network.kind.value != "flat" and outside and not network.address_pool)

@@ -1,0 +1,54 @@
+"""The hub on a Docker engine: the same on this machine, on a VM and on any host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components import (
+    DaskCluster,
+    DockerHost,
+    ImageStore,
+    JupyterHubHost,
+    SharedVolume,
+    TraefikProxy,
+)
+from components.config import StackConfig
+from components.dask_cluster.args import for_notebooks
+from components.jupyterhub_host.args import JupyterHubHostArgs
+
+from .outputs import outputs
+
+
+def compose(
+    stack: str, config: StackConfig, host: DockerHost, kept: Mapping[str, SharedVolume]
+) -> dict[str, Any]:
+    """Makes proxy, hub and Dask, and returns the hub's outputs."""
+    images = ImageStore(host, config.egress)
+    proxy = TraefikProxy("proxy", config.proxy, host, images, kept["certificates"])
+    hub = JupyterHubHost(
+        "hub",
+        _hub_args(config),
+        config.secrets,
+        host,
+        images,
+        proxy,
+        kept,
+        egress=config.egress,
+    )
+    if config.dask:
+        DaskCluster("dask", config.dask, host, images, hub, kept["shared"])
+    return outputs(stack, config, hub)
+
+
+def _hub_args(config: StackConfig) -> JupyterHubHostArgs:
+    """The hub's args, which know of the Dask cluster where there is one."""
+    if not config.dask:
+        return config.hub
+    environment, ports = for_notebooks(config.hub.network.subnet)
+    return config.hub.model_copy(
+        update={
+            "environment": environment | config.hub.environment,
+            "open_ports": [*config.hub.open_ports, *ports],
+        }
+    )
