@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from .cloud_vm.sizes import NoFit, has_table, smallest, table
+
 # platform → path in the stack file (`path=value` for one value only) → why, and what to do.
 LACKS: Mapping[str, Mapping[str, str]] = {
     "local": {
@@ -69,6 +71,7 @@ def faults(config: Any) -> Iterator[Fault]:
             yield Fault((path, getattr(found, "value", None) or shown, f"not on {platform}: {why}"))
     yield from _login_and_tls(config)
     yield from _volumes(config)
+    yield from _size(config)
     if platform in _NEEDS_ZONE and not config.site.zone:
         yield Fault(
             ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
@@ -78,6 +81,17 @@ def faults(config: Any) -> Iterator[Fault]:
     if platform == "openstack" and _needs_pool(config):
         why = "name of the external network; `openstack network list --external` shows it"
         yield Fault(("vm.network.address_pool", "nothing", why))
+
+
+def _size(config: Any) -> Iterator[Fault]:
+    platform = config.platform.value
+    if config.vm and not config.vm.machine_type and has_table(platform):
+        try:
+            smallest(config.vm.size, table(platform))
+        except NoFit as error:
+            yield Fault(
+                ("vm.size", error.asked, f"what {platform} has, the nearest: {error.nearest}")
+            )
 
 
 def _given(config: Any, path: str) -> Any:

@@ -19,11 +19,13 @@ from . import (
     docker_engine,
     environment,
     paths,
+    plugins,
     pulumi_cli,
     python_env,
     recovery,
     root_needs,
     test_packages,
+    vm,
 )
 from . import state as states
 from .engine import Engine
@@ -67,13 +69,19 @@ def up(name: str, accept_empty: str = "", take_over: bool = False) -> None:
     if engine:  # before anything is refreshed: that would forget a volume that is gone
         recovery.check_owner(stack, engine, state, take_over)
         recovery.check_kept(stack, engine, state, accepted)
+    vm.check_ids(stack, state)
+    vm.check_plugin(stack)
     state = recovery.forget_half_made(stack, state)
+    answers = True
     if engine:
         recovery.remove_orphans(stack, engine, state)
         _accept_empty(stack, engine, accepted)
         _check_ports(stack, engine)
+    else:
+        state, answers = vm.recover(stack, state)
     heading("pulumi up")
-    if not stack.show(*_UP):
+    # What is on a machine that doesn't answer can't be asked how it is.
+    if not stack.show(*_UP, *(("--refresh",) if answers else ())):
         raise Problem(_explain_failure(stack, engine))
     outputs = stack.outputs()
     _wait_for(str(outputs["url"]))
@@ -82,7 +90,7 @@ def up(name: str, accept_empty: str = "", take_over: bool = False) -> None:
     _print_result(outputs)
 
 
-_UP = ("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs")
+_UP = ("up", "--yes", "--skip-preview", "--suppress-outputs")
 
 
 def _accept_empty(stack: Stack, engine: Engine, accepted: set[str]) -> None:
@@ -258,9 +266,15 @@ def preview(name: str) -> None:
     stack = Stack(name)
     stack.ensure()
     _ = stack.facts
-    if found.own_docker_plugin:
-        print("The official docker plugin is not here: previewing with this project's stand-in.")
-    answer = stack.pulumi("preview", "--diff", "--color", "never")
+    absent = ["docker"] if found.own_docker_plugin else []
+    if stack.cloud and not plugins.install(found.program, stack.cloud):
+        absent.append(stack.cloud)
+    if absent:
+        print(
+            f"Not here: the official plugin for {' and '.join(absent)}. This preview is made with "
+            "the project's stand-in: what would be made is right, ids and look-ups are invented."
+        )
+    answer = stack.previewed()
     print(answer.stdout)
     if answer.returncode:
         raise Problem(f"pulumi preview failed, see above. {answer.stderr.strip()}")

@@ -33,7 +33,7 @@ def readable(lines: Iterable[str]) -> Iterator[str]:
         if reporting or re.match(
             r" {4}([-+~]{1,2} ?)?\d+ (to |un|cha|cre|upd|del|rep|err|imp)", line
         ):
-            if not _is_heading(line):
+            if not _is_heading(line) and not line.lstrip().startswith("info: "):
                 yield f"  {line}"
             continue
         shown = _resource(line)
@@ -54,6 +54,9 @@ def _resource(line: str) -> str | None:
     short = f"{kind.rsplit(':', 1)[1].rsplit('/', 1)[-1]} {name}"
     if "failed" in did:
         return f"✗ {short}: {did.strip('*')}"
+    told = re.search(r"\binfo: (.+)$", match["rest"] or "")
+    if told and kind == "pulumi:pulumi:Stack":  # the program's own progress: a machine it waits for
+        return f"… {told[1]}"
     if kind.startswith(_QUIET_TYPES):
         return None
     if did in _DONE:

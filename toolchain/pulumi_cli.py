@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import http.client
 import os
@@ -11,17 +10,15 @@ import re
 import shutil
 import subprocess
 import tarfile
-import time
 import urllib.request
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import go, paths
+from . import go, paths, plugins
 from .steps import lock, step
 
 VERSION = "3.255.0"  # the SDK's in requirements.txt; newer ones can't be built from modules
-DOCKER_PLUGIN = "5.2.0"  # pulumi-docker's in requirements.txt
 _BIN = Path(__file__).parent / "bin"
 
 
@@ -46,7 +43,9 @@ def find() -> Pulumi | None:
     """What is there already."""
     for program in _candidates():
         if program.exists():
-            return Pulumi(program, not _has_language_host(program), not _plugin_folder().is_dir())
+            return Pulumi(
+                program, not _has_language_host(program), not plugins.is_installed("docker")
+            )
     return None
 
 
@@ -78,23 +77,18 @@ def _built() -> Path:
     return paths.cache() / f"pulumi-{VERSION}-built" / "pulumi"
 
 
-def _plugin_folder() -> Path:
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    return home / "plugins" / f"resource-docker-v{DOCKER_PLUGIN}"
-
-
 def ensure() -> Pulumi:
     """Sets Pulumi up where it is missing."""
     with step("Pulumi") as current:
         if found := find():
             current.result = f"{found.program}, already there"
             if found.own_docker_plugin and not found.own_language_host:
-                _install_plugin(found.program)
+                plugins.install(found.program, "docker")
             return find() or found
         with lock("pulumi"):
             if not find():
                 if _download():
-                    _install_plugin(_vendor_folder() / "pulumi")
+                    plugins.install(_vendor_folder() / "pulumi", "docker")
                     current.result = f"{VERSION}, the vendor's"
                 else:
                     current.note("the vendor can't be reached: building from Go modules (5 min)")
@@ -119,17 +113,6 @@ def _download() -> bool:
         return False
     partial.rename(target)
     return True
-
-
-def _install_plugin(program: Path) -> None:
-    """Tries once a day to get the official plugin; until then this project's own is taken."""
-    tried = paths.cache() / "docker-plugin.tried"
-    if tried.exists() and time.time() - tried.stat().st_mtime < 86400:
-        return
-    tried.touch()
-    command = [str(program), "plugin", "install", "resource", "docker", DOCKER_PLUGIN]
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        subprocess.run(command, capture_output=True, check=False, timeout=300)
 
 
 def _build() -> None:

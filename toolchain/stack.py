@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from . import environment, paths, pulumi_cli, python_env
+from . import environment, paths, plugins, pulumi_cli, python_env
+from .cloud_standin import CLOUD
 from .engine import Engine, local
 from .progress import readable
 from .secret_config import MAKERS, missing
@@ -28,10 +30,32 @@ class Stack:
     @functools.cached_property
     def environment(self) -> dict[str, str]:
         """The environment for `pulumi`."""
+        found = os.environ | environment.variables(self._pulumi)
+        if self.has_standin_cloud:
+            found["PATH"] = f"{plugins.STANDINS}:{found['PATH']}"
+        return found
+
+    @property
+    def _pulumi(self) -> pulumi_cli.Pulumi:
         found = pulumi_cli.find()
         if found is None:
             raise Problem("Pulumi isn't set up yet: run make setup.")
-        return os.environ | environment.variables(found)
+        return found
+
+    @property
+    def program(self) -> Path:
+        """The `pulumi` that is used."""
+        return self._pulumi.program
+
+    @property
+    def has_standin_cloud(self) -> bool:
+        """Whether this is a test, with a cloud in a file."""
+        return bool(os.environ.get(CLOUD))
+
+    @property
+    def cloud(self) -> str | None:
+        """The cloud's name, None where the hub runs on a machine that exists."""
+        return str(self.facts["platform"]) if self.facts["is_cloud"] else None
 
     @functools.cached_property
     def facts(self) -> Mapping[str, Any]:
@@ -82,6 +106,19 @@ class Stack:
             process.communicate()
             raise
         return process.wait() == 0
+
+    def previewed(self) -> subprocess.CompletedProcess[str]:
+        """What `pulumi preview` says; with the stand-in where the official plugin isn't here."""
+        surroundings = self._surroundings
+        if self.cloud and not plugins.install(self.program, self.cloud):
+            path = f"{plugins.STANDINS}:{self.environment['PATH']}"
+            surroundings["env"] = self.environment | {"PATH": path}
+        return subprocess.run(
+            self._command(("preview", "--diff", "--color", "never")),
+            **surroundings,
+            capture_output=True,
+            check=False,
+        )
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         return ["pulumi", *arguments, "--stack", self.name, "--non-interactive"]
@@ -158,9 +195,9 @@ class Stack:
         return dict(json.loads(answer.stdout)) if answer.returncode == 0 else {}
 
 
-def engine_at(host: str) -> Engine | None:
+def engine_at(host: str | None) -> Engine | None:
     """An engine of this machine, or None for one behind ssh."""
-    if not host.startswith("unix://"):
+    if host is None or not host.startswith("unix://"):
         return None
     return local() if host == "unix:///var/run/docker.sock" else Engine(host)
 

@@ -16,7 +16,7 @@ _GIB = 1024**3
 
 @dataclass(frozen=True)
 class MachineType:
-    """A type (flavor) of a cloud. Memory in bytes, price in USD an hour where it is known."""
+    """A type (flavor) of a cloud. Memory in bytes."""
 
     name: str
     cpus: int
@@ -24,7 +24,6 @@ class MachineType:
     arch: str
     gpus: int = 0
     gpu_type: str | None = None
-    price: float | None = None
 
     def __str__(self) -> str:
         gpus = f", {self.gpus} x {self.gpu_type}" if self.gpus else ""
@@ -32,7 +31,11 @@ class MachineType:
 
 
 class NoFit(ValueError):
-    """Nothing is that large. Its text names the nearest that exist."""
+    """Nothing is that large: what was asked for, and the nearest that exist."""
+
+    def __init__(self, asked: str, nearest: str) -> None:
+        super().__init__(f"found {asked}; allowed: what exists, the nearest: {nearest}")
+        self.asked, self.nearest = asked, nearest
 
 
 @functools.cache
@@ -48,26 +51,26 @@ def table(platform: str) -> tuple[MachineType, ...]:
                 arch=row["arch"],
                 gpus=int(row["gpus"] or 0),
                 gpu_type=row["gpu_type"] or None,
-                price=float(row["price"]) if row["price"] else None,
             )
             for row in rows
         )
 
 
+def has_table(platform: str) -> bool:
+    """Whether the types of a cloud are known without asking it."""
+    return (_TABLES / f"{platform}.csv").exists()
+
+
 def smallest(wanted: SizeArgs, offered: Iterable[MachineType]) -> MachineType:
-    """The cheapest type that fits; without known prices the one with the fewest cores.
+    """The type that fits with the fewest GPUs, cores and least memory; among equals the first.
 
     A size without GPUs never takes a type that has them.
     """
     types = [each for each in offered if each.arch == wanted.arch.value]
     fitting = [each for each in types if _fits(wanted, each)]
     if not fitting:
-        raise NoFit(_nearest(wanted, types))
-    return min(fitting, key=_order)
-
-
-def _order(each: MachineType) -> tuple[float, int, int, str]:
-    return (each.price or 0.0, each.cpus, each.memory, each.name)
+        raise NoFit(_words(wanted), _nearest(wanted, types))
+    return min(fitting, key=lambda each: (each.gpus, each.cpus, each.memory))
 
 
 def _fits(wanted: SizeArgs, each: MachineType) -> bool:
@@ -88,14 +91,14 @@ def _nearest(wanted: SizeArgs, types: list[MachineType]) -> str:
     else:
         close = [each for each in types if not each.gpus]
 
-    def distance(each: MachineType) -> tuple[int, float, float]:
-        return (
-            max(0, wanted.gpus - each.gpus),
-            max(0.0, wanted.cpus / each.cpus - 1) + max(0.0, int(wanted.memory) / each.memory - 1),
-            each.price or 0.0,
-        )
+    def distance(each: MachineType) -> tuple[int, float]:
+        cores, memory = wanted.cpus / each.cpus, int(wanted.memory) / each.memory
+        return (max(0, wanted.gpus - each.gpus), max(0.0, cores - 1) + max(0.0, memory - 1))
 
-    names = ", ".join(map(str, sorted(close, key=distance)[:3])) or "none of this kind"
+    return ", ".join(map(str, sorted(close, key=distance)[:3])) or "none of this kind"
+
+
+def _words(wanted: SizeArgs) -> str:
     gpus = f", {wanted.gpus} x {wanted.gpu_type or 'any GPU'}" if wanted.gpus else ""
-    asked = f"{wanted.cpus} cpus, {int(wanted.memory) / _GIB:.3g} GiB{gpus}, {wanted.arch.value}"
-    return f"found {asked}; allowed: what exists here, the nearest: {names}"
+    memory = int(wanted.memory) / _GIB
+    return f"{wanted.cpus} cpus, {memory:.3g} GiB{gpus}, {wanted.arch.value}"

@@ -152,7 +152,7 @@ def _guard(
 def _secrets(args: HubSecretsArgs) -> pulumi.Output[str]:
     values = {
         name: secret(value) if value is not None else None
-        for name in type(args).model_fields
+        for name in HubSecretsArgs.model_fields  # a stack's other secrets are none of the hub's
         for value in [getattr(args, name)]
     }
     return pulumi.Output.secret(pulumi.Output.json_dumps(values))

@@ -29,7 +29,8 @@ def user_data(
         "shell": "/bin/bash",
         "sudo": "ALL=(ALL) NOPASSWD:ALL",
         "lock_passwd": True,
-        "ssh_authorized_keys": [key for key in (own_key, *ssh.keys) if key],
+        # The others are the converge script's, which can also take them away again.
+        "ssh_authorized_keys": [own_key] if own_key else list(ssh.keys),
     }
     own: dict[str, Any] = {
         "users": ["default", account],

@@ -56,6 +56,7 @@ packages() {
     if command -v apt-get >/dev/null; then
         # The distribution's engine: it gets security updates with everything else.
         command -v dockerd >/dev/null || wanted+=(docker.io iptables ca-certificates)
+        wanted+=(apparmor) # only recommended by docker.io, which starts no container without it
         # Newer distributions have the client in a package of its own.
         if apt-cache show docker-cli >/dev/null 2>&1; then wanted+=(docker-cli); fi
         [ "$UPDATES" = no ] || wanted+=(unattended-upgrades)
@@ -324,7 +325,7 @@ UNIT
     systemctl enable --quiet jupyterhub-converge
 }
 
-rm -f "$run/problem" "$run/steps"
+rm -f "$run/problem"
 RUNTIMES=
 step "converging"
 account

@@ -16,6 +16,11 @@ from .desired import SCRIPT
 from .ssh import Connection
 
 _CONVERGE = "/etc/pulumi-jupyterhub/converge.sh"
+# Its status says `error` from the first fault on, also while it still works: the file is the end.
+_CLOUD_INIT_IS_OVER = (
+    "! command -v cloud-init || test -e /run/cloud-init/result.json "
+    "|| cloud-init status | grep -q disabled"
+)
 _EVERY = 15  # seconds between two lines of progress
 
 

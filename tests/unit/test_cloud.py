@@ -117,6 +117,10 @@ def compose(name: str) -> tuple[Recorder, dict[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    surround(monkeypatch, tmp_path)
+
+
+def surround(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A data folder of its own, an OpenStack that lists its flavors, an engine without hooks."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     for name in ("register_resource_hook", "_prepare_resource_hooks"):  # mocks have no call-backs
@@ -214,6 +218,13 @@ def test_user_data_has_the_disk_and_no_secret(cloud: str) -> None:
     assert "0" * 64 not in everything  # the fixture's secrets
     own = document["users"][1]["ssh_authorized_keys"]
     assert own == [ssh.public_key(KEY)]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_hub_never_gets_the_key_to_its_host(cloud: str) -> None:
+    recorder, _ = minimal(cloud)
+    for (_, name), inputs in recorder.inputs.items():
+        assert "PRIVATE KEY" not in json.dumps(inputs, default=str), name
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

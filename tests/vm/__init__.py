@@ -1,0 +1,1 @@
+"""Tests on a real machine, booted in QEMU: `make test-vm`."""

@@ -1,0 +1,188 @@
+"""The provider protocol, for any resource type of a cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from ..docker_plugin.values import UNKNOWN, from_struct, to_struct
+from . import CLOUD, rules
+from .cloud import FakeCloud, Injected
+
+Values = dict[str, Any]
+_Kind = provider_pb2.PropertyDiff.Kind
+
+
+class StandIn(provider_pb2_grpc.ResourceProviderServicer):
+    """Answers for one of the official plugins."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._cloud = FakeCloud.of_the_test()
+
+    def Handshake(self, request: Any, context: Any) -> Any:
+        """Nothing to agree on."""
+        return provider_pb2.ProviderHandshakeResponse()
+
+    def Attach(self, request: Any, context: Any) -> Any:
+        """Nothing to attach to."""
+        return Empty()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
+        """A version that no official plugin has."""
+        return plugin_pb2.PluginInfo(version="0.0.0-standin")
+
+    def GetSchema(self, request: Any, context: Any) -> Any:
+        """The types are in the official SDK."""
+        schema = {"name": self._name, "version": "0.0.0-standin"}
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
+
+    def Cancel(self, request: Any, context: Any) -> Any:
+        """Nothing takes long here."""
+        return Empty()
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:
+        """Takes what it is given."""
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:
+        """Another login replaces nothing."""
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(self, request: Any, context: Any) -> Any:
+        """Says that previews may ask for what is not made yet."""
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Invoke(self, request: Any, context: Any) -> Any:
+        """A look-up, answered from what is written down."""
+        found = rules.looked_up(request.tok)
+        if found is None:
+            context.abort(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"{request.tok} is not covered by the stand-in for {self._name}",
+            )
+        return provider_pb2.InvokeResponse(**{"return": to_struct(found or {})})
+
+    def Check(self, request: Any, context: Any) -> Any:
+        """The SDK has checked names and what is needed; the rest is the real provider's."""
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def Diff(self, request: Any, context: Any) -> Any:
+        """What differs, and whether that makes another resource."""
+        olds = from_struct(request.old_inputs) or from_struct(request.olds)
+        news = from_struct(request.news)
+        paths = rules.changed_paths(olds, news)
+        kind = _type_of(request)
+        paths = {path for path in paths if path.split(".")[0] not in request.ignoreChanges}
+        replaces = rules.replacing(kind, paths)
+        response = provider_pb2.DiffResponse
+        return response(
+            changes=response.DIFF_SOME if paths else response.DIFF_NONE,
+            diffs=sorted({path.split(".")[0] for path in paths}),
+            replaces=sorted({path.split(".")[0] for path in replaces}),
+            hasDetailedDiff=True,
+            detailedDiff={
+                path: provider_pb2.PropertyDiff(
+                    kind=_Kind.UPDATE_REPLACE if path in replaces else _Kind.UPDATE, inputDiff=True
+                )
+                for path in paths
+            },
+        )
+
+    def Create(self, request: Any, context: Any) -> Any:
+        """Makes it in the test's cloud; in a preview says what isn't known yet."""
+        kind, inputs = _type_of(request), from_struct(request.properties)
+        if request.preview:
+            unknown = {key: UNKNOWN for key in rules.computed(kind) if key not in inputs}
+            return provider_pb2.CreateResponse(properties=to_struct(unknown | inputs))
+        cloud = self._required(context)
+        outputs = _outputs(kind, inputs)
+        try:
+            id, made = cloud.create(kind, inputs, outputs)
+        except Injected as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        return provider_pb2.CreateResponse(id=id, properties=to_struct(made))
+
+    def Read(self, request: Any, context: Any) -> Any:
+        """What is there now; an empty answer where it is gone."""
+        found = self._required(context).read(request.id)
+        if found is None:
+            return provider_pb2.ReadResponse()
+        return provider_pb2.ReadResponse(
+            id=request.id,
+            inputs=to_struct(found["inputs"]),
+            properties=to_struct(found["outputs"]),
+        )
+
+    def Update(self, request: Any, context: Any) -> Any:
+        """Changes it in place."""
+        kind, inputs = _type_of(request), from_struct(request.news)
+        outputs = _outputs(kind, inputs)
+        if not request.preview:
+            try:
+                self._required(context).update(request.id, inputs, outputs)
+            except Injected as error:
+                context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        return provider_pb2.UpdateResponse(properties=to_struct(outputs))
+
+    def Delete(self, request: Any, context: Any) -> Any:
+        """Removes it."""
+        self._required(context).delete(request.id)
+        return Empty()
+
+    def _required(self, context: Any) -> FakeCloud:
+        if self._cloud is None:
+            context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"this is a stand-in for the official {self._name} plugin: it can only preview. "
+                f"Nothing was made. (Tests set {CLOUD}.)",
+            )
+        assert self._cloud
+        return self._cloud
+
+
+def _type_of(request: Any) -> str:
+    return str(request.type or request.urn.split("::")[2].rsplit("$", 1)[-1])
+
+
+def _outputs(kind: str, inputs: Values) -> Values:
+    """Inputs and what is computed; a list of objects gets its computed parts item by item."""
+    made: Values = dict(inputs)
+    for key, value in rules.computed(kind).items():
+        own = inputs.get(key)
+        if own is None:
+            made[key] = value
+        elif isinstance(own, list) and isinstance(value, list):
+            made[key] = [_outputs_of(a, b) for a, b in zip(own, value * len(own), strict=False)]
+    return made
+
+
+def _outputs_of(own: Any, value: Any) -> Any:
+    if not (isinstance(own, dict) and isinstance(value, dict)):
+        return own
+    inner = {k: [value[k][0] | i for i in v] for k, v in own.items() if k in value and v}
+    return value | own | inner if inner else {k: v for k, v in value.items() if k not in own} | own
+
+
+def serve(name: str) -> None:
+    """Serves until it is told to leave or the engine that started it is gone."""
+    leaving = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: leaving.set())
+    parent = os.getppid()
+    server = grpc.server(ThreadPoolExecutor(16))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(StandIn(name), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)
+    while not leaving.wait(1.0) and os.getppid() == parent:
+        pass
+    os._exit(0)

@@ -1,0 +1,128 @@
+"""What `make` does for a stack whose hub is on another machine: before `up`, and to rebuild."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from . import machine, plugins, recovery
+from . import state as states
+from .cloud_standin import ID_PREFIX
+from .machine import Machine
+from .stack import Stack
+from .steps import Problem, heading, step
+
+
+def check_plugin(stack: Stack) -> None:
+    """Stops where the cloud's official plugin can't be had: only a preview works without."""
+    name = stack.cloud
+    if name is None or stack.has_standin_cloud or plugins.install(stack.program, name):
+        return
+    raise Problem(
+        f"The official plugin for {name} is not here and could not be downloaded. Nothing was "
+        "made. With a way to the internet: "
+        f"pulumi plugin install resource {name} {plugins.version(name)}\n"
+        f"To see what it would make, without it: make preview STACK={stack.name}"
+    )
+
+
+def check_ids(stack: Stack, state: dict[str, Any]) -> None:
+    """Stops over a state whose resources exist in no cloud."""
+    invented = [r["id"] for r in states.resources(state) if str(r.get("id")).startswith(ID_PREFIX)]
+    if invented and not stack.has_standin_cloud:
+        raise Problem(
+            f"The state of stack {stack.name} is a test's: {invented[0]} exists in no cloud. "
+            f"Remove it: pulumi stack rm --force {stack.name}"
+        )
+
+
+def recover(stack: Stack, state: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The state to go on from, and whether the machine answers.
+
+    One without a running Docker, as after a new installation, is prepared again. One that isn't
+    there may have been deleted by hand: what was on it is forgotten, and made again on the next.
+    One that was stopped is started by `up`, where the cloud's plugin can do that.
+    """
+    known = Machine.of(state)
+    if known is None:
+        return state, False
+    with step("Machine", counted=False) as current:
+        if known.has_docker():
+            current.result = f"{known.address} answers"
+            return state, True
+        current.result = f"the Docker of {known.address} does not answer"
+    answer = known.run("true")
+    if answer.returncode == 0:
+        return _prepare_again(stack, state, known), True
+    if stack.cloud is None:
+        reason = answer.stderr.decode().strip()
+        raise Problem(
+            f"{known.address} does not answer by ssh. Nothing was changed. It says: {reason}\n"
+            f"  Try: {' '.join(known.command)}\n"
+            "  If it was installed anew, forget its old host key: ssh-keygen "
+            f"-R {known.option('HostKeyAlias')} -f {known.option('UserKnownHostsFile')}"
+        )
+    return _refresh_outside(stack, state), False
+
+
+def _prepare_again(stack: Stack, state: dict[str, Any], known: Machine) -> dict[str, Any]:
+    """Runs the converge script: the gate is forgotten, and made again alone."""
+    gate = machine.gate(state)
+    stack.require("stack", "import", given=json.dumps(machine.without(state, [gate])))
+    heading("preparing the machine again")
+    if not stack.show("up", "--yes", "--skip-preview", "--target", gate, "--suppress-outputs"):
+        raise Problem("The machine could not be prepared, see above. Its data was not touched.")
+    return stack.exported() or {}
+
+
+def _refresh_outside(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
+    """Asks the cloud for all but what is on the machine, which can't be asked."""
+    before = _vm_ids(state)
+    urns = [r["urn"] for r in states.resources(state) if r["type"].startswith(f"{stack.cloud}:")]
+    words = [word for urn in urns for word in ("--target", urn)]
+    stack.require("refresh", "--yes", "--skip-preview", *words)
+    after = stack.exported() or {}
+    if before - _vm_ids(after):
+        with step("VM", counted=False) as current:
+            forget_inside(stack, after)
+            current.result = "was deleted by hand: making it again; the data is on its own disk"
+        after = stack.exported() or {}
+    return after
+
+
+def _vm_ids(state: dict[str, Any]) -> set[str]:
+    """Ids of the machines themselves, whatever the cloud calls the type."""
+    return {
+        str(r["id"]) for r in states.resources(state) if r["type"].endswith("/instance:Instance")
+    }
+
+
+def forget_inside(stack: Stack, state: dict[str, Any]) -> None:
+    """Takes what was on the machine out of the state."""
+    left = machine.without(state, machine.inside(state))
+    stack.require("stack", "import", given=json.dumps(left))
+
+
+def rebuild(name: str) -> None:
+    """A new VM from a new image, on the same data, also when the old one is dead."""
+    stack = Stack(name)
+    state = stack.exported()
+    if stack.cloud is None or not state or not _vm_ids(state):
+        raise Problem(f"Stack {name} has no VM to rebuild: make up STACK={name}")
+    check_plugin(stack)
+    recovery.unlock(stack)
+    old = Machine.of(state)
+    with step("Servers and hub on the old VM") as current:
+        # What is in memory gets onto the disk; the cloud's own stop waits for less.
+        stopped = old and old.run(
+            "docker ps -q --filter label=pulumi-jupyterhub.role=guard | xargs -r docker stop -t 90;"
+            " docker ps -q | xargs -r docker stop -t 30; sync",
+            seconds=300,
+        )
+        current.result = "stopped" if stopped and stopped.returncode == 0 else "not reached"
+    forget_inside(stack, state)
+    number = int(stack.facts["rebuild"]) + 1
+    stack.require("config", "set", "--path", "jupyterhub:vm.rebuild", str(number))
+    heading("pulumi up: a new VM on the same data")
+    if not stack.show("up", "--yes", "--skip-preview", "--suppress-outputs"):
+        raise Problem("pulumi up failed, see above. The data is untouched; make up goes on.")
