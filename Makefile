@@ -3,10 +3,10 @@ MAKEFLAGS += --no-print-directory
 T := python3 -m toolchain
 STACK ?= local
 export STACK
-.PHONY: help setup up down purge preview outputs logs roster env test lint bench
+.PHONY: help setup up down purge preview kept rebuild outputs logs roster env test test-vm lint bench
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
 setup: ## set this machine and the stack up, start nothing
 	@$(T) setup
 up: ## set up what is missing and start the hub (ACCEPT_EMPTY=homes)
@@ -17,6 +17,10 @@ purge: ## delete everything, the data too (YES=1: don't ask)
 	@$(T) purge $(if $(YES),--yes)
 preview: ## show what `make up` would change
 	@$(T) preview
+kept: ## what holds data, and how to adopt or delete it
+	@$(T) kept
+rebuild: ## a new VM from a new image, on the same data
+	@$(T) rebuild
 outputs: ## all outputs as one JSON document, passwords included
 	@$(T) outputs
 logs: ## what hub, proxy and guard say (WHAT=hub FOLLOW=1)
@@ -27,6 +31,8 @@ env: ## lines for eval, so that plain pulumi works
 	@$(T) env
 test: ## run all tests (ARGS="tests/unit -x")
 	@$(T) test $(ARGS)
+test-vm: ## tests on a real machine in QEMU (25 min)
+	@$(T) test tests/vm $(ARGS)
 lint: ## ruff, and mypy in strict mode
 	@$(T) lint
 bench: ## measure spawn times and memory

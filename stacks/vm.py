@@ -15,7 +15,7 @@ from components.machine.existing import ExistingHost
 from components.platforms.site import Site
 from components.shared_volume.args import SharedVolumeArgs, VolumeKind
 
-from . import hub, preflight
+from . import hub
 
 KEPT = ("homes", "shared", "state", "certificates")
 
@@ -39,7 +39,6 @@ def _machine(deployment: str, config: StackConfig) -> tuple[CloudVM | ExistingHo
     if config.host:
         return ExistingHost("host", config.host, deployment, _folders(config), key), None
     assert config.vm
-    preflight.check(deployment, config)
     network = config.vm.network.network
     site = Site.connect(
         config.platform.value,

@@ -7,7 +7,7 @@ import http.client
 import os
 import sys
 
-from . import commands, logs, paths, roster
+from . import commands, logs, paths, roster, vm
 from .engine import EngineError
 from .steps import Problem
 
@@ -28,6 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     command("down", "stop everything, keep the data")
     command("purge", "delete everything, the data too").add_argument("--yes", action="store_true")
     command("preview", "show what up would change")
+    command("rebuild", "a new VM from a new image, on the same data")
+    command("kept", "what holds data, and how to adopt or delete it")
     command("outputs", "all outputs as one JSON document")
     log = command("logs", "what hub, proxy and guard say")
     log.add_argument("--what", default="", help="hub, proxy or guard")
@@ -55,6 +57,10 @@ def _run(arguments: argparse.Namespace) -> None:
             commands.purge(stack, arguments.yes)
         case "preview":
             commands.preview(stack)
+        case "rebuild":
+            vm.rebuild(stack)
+        case "kept":
+            commands.kept(stack)
         case "outputs":
             commands.outputs(stack)
         case "logs":

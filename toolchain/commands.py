@@ -22,6 +22,7 @@ from . import (
     plugins,
     pulumi_cli,
     python_env,
+    receipt,
     recovery,
     root_needs,
     test_packages,
@@ -29,6 +30,7 @@ from . import (
 )
 from . import state as states
 from .engine import Engine
+from .machine import Machine
 from .stack import Stack, engine_at
 from .steps import Problem, ask, expect, heading, step
 
@@ -199,17 +201,27 @@ def _print_result(outputs: dict[str, Any]) -> None:
 
 
 def down(name: str) -> None:
-    """Stops and removes everything but the data."""
+    """Stops and removes everything but the data, and tells what was deleted and what is kept."""
     stack, state = existing(name)
-    state = _destroy(stack, state)
-    kept = ", ".join(volume.name for volume in states.kept_volumes(state)) or "nothing"
-    print(f"\nStopped. Kept: {kept}\nThe next make up uses it again; make purge deletes it.")
+    left = _destroy(stack, state)
+    print()
+    for line in receipt.lines(name, state, left):
+        print(line)
+
+
+def kept(name: str) -> None:
+    """What holds data."""
+    _, state = existing(name)
+    for line in receipt.kept(name, state):
+        print(line)
 
 
 def _destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
     """Removes all but what is protected; returns the state that is left."""
     engine = _engine_of(state)
     recovery.unlock(stack)
+    if engine is None:
+        state = vm.before_destroy(stack, state)
     if engine and engine.version():
         recovery.check_owner(stack, engine, state)
         with step("Servers of users") as current:
@@ -226,6 +238,8 @@ def _destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
 
 def _engine_of(state: dict[str, Any]) -> Engine | None:
     """By the state, so that a stack file with a mistake in it stops nobody from stopping."""
+    if Machine.of(state):
+        return None
     return engine_at(states.engine_host(state) or "unix:///var/run/docker.sock")
 
 
@@ -295,6 +309,10 @@ def env() -> None:
         print(f"export {name}={shlex.quote(value)}")
 
 
+# A machine is booted only when asked for (make test-vm): without hardware support it takes long.
+SUITE = ["tests/unit", "tests/engine", "tests/local"]
+
+
 def test(arguments: list[str]) -> None:
     """All tests, or those named."""
     python_env.ensure(developer=True)
@@ -306,7 +324,7 @@ def test(arguments: list[str]) -> None:
     found = pulumi_cli.find()
     assert found is not None
     variables = os.environ | environment.variables(found)
-    command = [str(python_env.PYTHON), "-m", "pytest", *(arguments or ["tests"])]
+    command = [str(python_env.PYTHON), "-m", "pytest", *(arguments or SUITE)]
     sys.stdout.flush()
     os.chdir(paths.ROOT)
     os.execve(command[0], command, variables)

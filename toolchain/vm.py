@@ -103,6 +103,27 @@ def forget_inside(stack: Stack, state: dict[str, Any]) -> None:
     stack.require("stack", "import", given=json.dumps(left))
 
 
+def before_destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
+    """Ends what is on the machine in good order; a machine that isn't there holds nothing up."""
+    known = Machine.of(state)
+    if known is None:
+        return state
+    with step("Servers and hub on the machine") as current:
+        if _stop_all(known):
+            current.result = "stopped"
+            return state
+        current.result = f"{known.address} does not answer: going on without it"
+    forget_inside(stack, state)
+    return stack.exported() or {}
+
+
+def _stop_all(known: Machine) -> bool:
+    """Stops every container, the guard first, which ends the users' servers; data is on disk."""
+    guard = "docker ps -q --filter label=pulumi-jupyterhub.role=guard"
+    stop = f"{guard} | xargs -r docker stop -t 90; docker ps -q | xargs -r docker stop -t 30; sync"
+    return known.run(stop, seconds=300).returncode == 0
+
+
 def rebuild(name: str) -> None:
     """A new VM from a new image, on the same data, also when the old one is dead."""
     stack = Stack(name)
@@ -113,13 +134,8 @@ def rebuild(name: str) -> None:
     recovery.unlock(stack)
     old = Machine.of(state)
     with step("Servers and hub on the old VM") as current:
-        # What is in memory gets onto the disk; the cloud's own stop waits for less.
-        stopped = old and old.run(
-            "docker ps -q --filter label=pulumi-jupyterhub.role=guard | xargs -r docker stop -t 90;"
-            " docker ps -q | xargs -r docker stop -t 30; sync",
-            seconds=300,
-        )
-        current.result = "stopped" if stopped and stopped.returncode == 0 else "not reached"
+        stopped = old is not None and _stop_all(old)
+        current.result = "stopped" if stopped else "not reached: going on without it"
     forget_inside(stack, state)
     number = int(stack.facts["rebuild"]) + 1
     stack.require("config", "set", "--path", "jupyterhub:vm.rebuild", str(number))

@@ -149,7 +149,13 @@ def _pick(args: CloudVMArgs, site: Site) -> str:
 def mounts(volumes: Mapping[str, SharedVolume]) -> list[Mount]:
     """Where each volume is mounted; buckets are no business of the machine."""
     return [
-        Mount(f"/srv/{name}", volume.made.kind, volume.made.source, volume.made.options)
+        Mount(
+            f"/srv/{name}",
+            volume.made.kind,
+            volume.made.source,
+            volume.made.options,
+            volume.args.gigabytes if volume.made.kind == "disk" else None,
+        )
         for name, volume in volumes.items()
         if volume.made.source is not None and volume.made.kind != "bucket"
     ]

@@ -124,7 +124,8 @@ def _network(name: str, wanted: Wanted, site: Site, parent: pulumi.Resource) -> 
             name=site.named(name),
             external_network_id=_external_network(wanted, site),
             tags=_tags(site, name),
-            **common,
+            region=site.region,
+            opts=site.options(parent, ignore_changes=site.guessed("externalNetworkId")),
         )
         ready = [
             openstack.networking.RouterInterface(

@@ -29,6 +29,7 @@ class Mount:
     kind: str
     source: pulumi.Input[str]
     options: str = "defaults"
+    gigabytes: int | None = None  # of a disk: when it has grown, the file system on it grows
 
     @property
     def label(self) -> str:
@@ -59,6 +60,7 @@ def _text(
         "LOGIN": ssh.user,
         "AUTHORIZED_KEYS": "\n".join(filter(None, [key, *ssh.keys])),
         "DISKS": "\n".join(disks),
+        "DISK_SIZES": " ".join(f"{m.label}:{m.gigabytes}" for m, _ in placed if m.gigabytes),
         "DISK_WITHIN": str(DISK_WITHIN),
         "NFS_MOUNTS": "\n".join(remote),
         "FOLDERS": " ".join(folders),

@@ -108,8 +108,8 @@ def converge(host: Host, desired: str, within: int, say: Callable[[str], None]) 
 def _wait_for_ssh(host: Host, deadline: float, within: int, say: Callable[[str], None]) -> None:
     said = time.monotonic()
     while (answer := host.run("true", timeout=30)).returncode:
-        refused = answer.stderr.strip().splitlines()[-1:] or ["no answer"]
-        if "Permission denied" in refused[0] and _cloud_init_cannot_help(deadline, within):
+        refused = [line for line in answer.stderr.splitlines() if _is_reason(line)] or ["no answer"]
+        if "Permission denied" in refused[-1] and _cloud_init_cannot_help(deadline, within):
             raise NotReady(
                 f"{host.user}@{host.address} refuses the key {host.options[1]}. Add its public "
                 "key (ssh-keygen -y -f …) to that account, or set ssh.user and ssh.key_file."
@@ -121,13 +121,18 @@ def _wait_for_ssh(host: Host, deadline: float, within: int, say: Callable[[str],
             )
         if time.monotonic() > deadline:
             raise NotReady(
-                f"{host.address} does not answer by ssh within {within} s: {refused[0]}. Is it "
+                f"{host.address} does not answer by ssh within {within} s: {refused[-1]}. Is it "
                 "running? May this computer's address reach it (vm.ssh.allow_from)? Then: make up"
             )
         if time.monotonic() - said > _EVERY:
             said = time.monotonic()
-            say(f"waiting for ssh on {host.address}: {refused[0]}")
+            say(f"waiting for ssh on {host.address}: {refused[-1]}")
         time.sleep(2)
+
+
+def _is_reason(line: str) -> bool:
+    """Whether a line of ssh's is the reason of a failure, not a notice."""
+    return bool(line.strip()) and not line.startswith(("Warning:", "Failed to add the host"))
 
 
 def _cloud_init_cannot_help(deadline: float, within: int) -> bool:

@@ -66,6 +66,7 @@ def connect(
 
 def ssh_options(deployment: str, args: SshArgs, key: Path, machine: str) -> list[str]:
     """Options for ssh, without host and user; the same for Docker and for the converge script."""
+    folder(deployment).mkdir(parents=True, exist_ok=True, mode=0o700)  # of known_hosts
     # Never an agent's other keys: sshd counts each as a failed login.
     values = {
         "BatchMode": "yes",

@@ -110,9 +110,15 @@ class Site:
 
     def looked_up(self, what: str, look: Callable[[], pulumi.Output[T]]) -> pulumi.Output[T] | str:
         """What the cloud says; in a preview without credentials, a placeholder that says so."""
-        if pulumi.runtime.is_dry_run() and not self.has_credentials:
-            return f"<looked up: {what}>"
-        return look()
+        return f"<looked up: {what}>" if self._is_blind else look()
+
+    def guessed(self, *properties: str) -> list[str]:
+        """Properties that hold a placeholder: they are no change of what is there."""
+        return list(properties) if self._is_blind else []
+
+    @property
+    def _is_blind(self) -> bool:
+        return pulumi.runtime.is_dry_run() and not self.has_credentials
 
 
 def place_of(args: PlaceArgs, region_of: Callable[[str], str] | None = None) -> dict[str, Any]:

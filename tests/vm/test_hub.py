@@ -84,7 +84,7 @@ class Surroundings:
         desired = self._desired()
         gate.converge(self.host, desired, WITHIN, said.append)
         steps = self.host.run("cat /run/pulumi-jupyterhub/steps").stdout
-        assert steps.count("converging") == 1, f"cloud-init alone did it:\n{steps}"
+        assert steps.count("converging") == 1, f"not cloud-init alone:\n{steps}{said}"
         for line in steps.splitlines():
             seconds, what = line.split(" s: ", 1)
             self.measured[f"  second {seconds} after power on: {what[:60]}"] = float(seconds)

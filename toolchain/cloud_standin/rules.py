@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ def _filled(value: Any) -> Any:
         return {key: _filled(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_filled(item) for item in value]
+    if value == "UNIQUE":
+        return uuid.uuid4().hex
     return os.environ.get(ADDRESS, "192.0.2.80") if value == "ADDRESS" else value
 
 
@@ -57,6 +60,6 @@ def changed_paths(old: Any, new: Any, path: str = "") -> set[str]:
         keys = {key for key in (*old, *new) if not key.startswith("__")}
         inner = (changed_paths(old.get(k), new.get(k), f"{path}.{k}" if path else k) for k in keys)
         return set().union(*inner) if keys else set()
-    empty = (None, "", False, [], {})
+    empty: tuple[Any, ...] = (None, "", False, [], {})
     same = old == new or (old in empty and new in empty)
     return set() if same else {path}

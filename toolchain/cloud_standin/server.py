@@ -125,7 +125,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: Any, context: Any) -> Any:
         """Changes it in place."""
         kind, inputs = _type_of(request), from_struct(request.news)
-        outputs = _outputs(kind, inputs)
+        before = from_struct(request.olds)
+        kept = {key: before[key] for key in rules.computed(kind) if key in before}
+        outputs = _outputs(kind, inputs) | {k: v for k, v in kept.items() if k not in inputs}
         if not request.preview:
             try:
                 self._required(context).update(request.id, inputs, outputs)
