@@ -3,7 +3,7 @@ MAKEFLAGS += --no-print-directory
 T := python3 -m toolchain
 STACK ?= local
 export STACK
-.PHONY: help setup up down purge preview kept rebuild outputs logs roster env test test-vm lint bench
+.PHONY: help setup up down purge preview kept place backend rebuild outputs logs roster env test test-vm lint bench
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -19,6 +19,10 @@ preview: ## show what `make up` would change
 	@$(T) preview
 kept: ## what holds data, and how to adopt or delete it
 	@$(T) kept
+place: ## take the first of site.places that has room
+	@$(T) place
+backend: ## keep the state where colleagues and CI reach it (URL=s3://bucket)
+	@$(T) backend --url "$(URL)"
 rebuild: ## a new VM from a new image, on the same data
 	@$(T) rebuild
 outputs: ## all outputs as one JSON document, passwords included

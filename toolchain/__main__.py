@@ -7,7 +7,7 @@ import http.client
 import os
 import sys
 
-from . import commands, logs, paths, roster, vm
+from . import backend, commands, logs, paths, place, roster, vm
 from .engine import EngineError
 from .steps import Problem
 
@@ -29,6 +29,9 @@ def _parser() -> argparse.ArgumentParser:
     command("purge", "delete everything, the data too").add_argument("--yes", action="store_true")
     command("preview", "show what up would change")
     command("rebuild", "a new VM from a new image, on the same data")
+    command("place", "take the first of site.places that has room")
+    shared = command("backend", "keep the state where colleagues and CI reach it")
+    shared.add_argument("--url", default="", help="s3://…, gs://…, or another Pulumi backend")
     command("kept", "what holds data, and how to adopt or delete it")
     command("outputs", "all outputs as one JSON document")
     log = command("logs", "what hub, proxy and guard say")
@@ -59,6 +62,10 @@ def _run(arguments: argparse.Namespace) -> None:
             commands.preview(stack)
         case "rebuild":
             vm.rebuild(stack)
+        case "place":
+            place.choose(stack)
+        case "backend":
+            backend.move(stack, arguments.url)
         case "kept":
             commands.kept(stack)
         case "outputs":
@@ -68,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> None:
         case "roster":
             roster.edit(stack, arguments.add, arguments.remove, arguments.reset)
         case "env":
-            commands.env()
+            commands.env(stack)
         case "test":
             commands.test(arguments.arguments)
         case "lint":

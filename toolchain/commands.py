@@ -300,13 +300,15 @@ def outputs(name: str) -> None:
     print(json.dumps(stack.outputs(), indent=2))
 
 
-def env() -> None:
+def env(name: str) -> None:
     """Lines for `eval "$(make env)"`."""
     found = pulumi_cli.find()
     if found is None:
         raise Problem("Pulumi isn't set up yet: run make setup.")
-    for name, value in environment.variables(found).items():
-        print(f"export {name}={shlex.quote(value)}")
+    shared = environment.backend_of(name)
+    own = environment.variables(found) | ({"PULUMI_BACKEND_URL": shared} if shared else {})
+    for variable, value in own.items():
+        print(f"export {variable}={shlex.quote(value)}")
 
 
 # A machine is booted only when asked for (make test-vm): without hardware support it takes long.

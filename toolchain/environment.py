@@ -33,6 +33,17 @@ def variables(pulumi: Pulumi) -> dict[str, str]:
     return found
 
 
+def backend_file(stack: str) -> Path:
+    """The file in the checkout that says where a stack's state is, so that everybody finds it."""
+    return paths.ROOT / "stacks" / f"backend.{stack}"
+
+
+def backend_of(stack: str) -> str | None:
+    """Where a stack's state is, where the checkout says so (`make backend`)."""
+    file = backend_file(stack)
+    return file.read_text().strip() if file.exists() else None
+
+
 def _is_logged_in() -> bool:
     """Whether the user chose a backend with `pulumi login`."""
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from pathlib import Path
 
 from . import commands, paths
+from .engine import Engine
+from .machine import Machine
 from .stack import Stack
 from .steps import Problem
 
@@ -90,13 +93,24 @@ def changed_table(text: str, add: list[str], remove: list[str]) -> str:
 
 
 def _in_hub(stack: Stack, *arguments: str) -> None:
+    words = ["python3", "-m", "hubkit.roster", *arguments]
     engine = stack.engine
-    if engine is None:
-        raise Problem("The hub runs on another machine: use docker exec there.")
-    hubs = engine.containers(stack.deployment, role="hub")
-    if not hubs or hubs[0]["State"] != "running":
-        raise Problem("The hub isn't running: make up")
-    code, text = engine.execute(hubs[0]["Id"], ["python3", "-m", "hubkit.roster", *arguments])
+    code, text = _here(stack, engine, words) if engine else _there(stack, words)
     if code:
         raise Problem(text.strip())
     print(text, end="")
+
+
+def _here(stack: Stack, engine: Engine, words: list[str]) -> tuple[int, str]:
+    hubs = engine.containers(stack.deployment, role="hub")
+    if not hubs or hubs[0]["State"] != "running":
+        raise Problem("The hub isn't running: make up")
+    return engine.execute(hubs[0]["Id"], words)
+
+
+def _there(stack: Stack, words: list[str]) -> tuple[int, str]:
+    known = Machine.of(stack.exported() or {})
+    if known is None:
+        raise Problem(f"The hub has no machine yet: make up STACK={stack.name}")
+    done = known.run(f"docker exec {stack.deployment}-hub {shlex.join(words)}", seconds=120)
+    return done.returncode, (done.stdout + done.stderr).decode()

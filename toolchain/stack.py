@@ -31,6 +31,8 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The environment for `pulumi`."""
         found = os.environ | environment.variables(self._pulumi)
+        if shared := environment.backend_of(self.name):
+            found["PULUMI_BACKEND_URL"] = shared
         if self.has_standin_cloud:
             found["PATH"] = f"{plugins.STANDINS}:{found['PATH']}"
         return found

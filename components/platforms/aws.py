@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .site import Site, SiteArgs, place_of
+from .site import PlaceArgs, Site, SiteArgs, place_of
 
 _CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
@@ -18,11 +18,16 @@ _CREDENTIALS = (
 
 def connect(deployment: str, args: SiteArgs) -> Site:
     """No provider of our own: each takes hundreds of megabytes, and resources take `region`."""
+    return describe(deployment, args)
+
+
+def describe(deployment: str, args: PlaceArgs) -> Site:
+    """The site, without anything that belongs to a running program."""
     return Site(
         platform="aws",
         deployment=deployment,
         has_credentials=has_credentials(),
-        labels=args.labels,
+        labels=getattr(args, "labels", {}),
         **place_of(args, lambda zone: zone.rstrip("abcdefghijklmnopqrstuvwxyz")),
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pulumi
 import pulumi_openstack as openstack
 
-from .site import Site, SiteArgs, place_of
+from .site import PlaceArgs, Site, SiteArgs, place_of
 
 _FOLDERS = (Path(), Path.home() / ".config/openstack", Path("/etc/openstack"))
 
@@ -28,12 +29,16 @@ def connect(deployment: str, args: SiteArgs) -> Site:
         auth_url=None if known else "https://preview.invalid/v3",
         opts=pulumi.ResourceOptions(),
     )
+    return replace(describe(deployment, args), provider=provider)
+
+
+def describe(deployment: str, args: PlaceArgs) -> Site:
+    """The site, without anything that belongs to a running program."""
     return Site(
         platform="openstack",
         deployment=deployment,
-        has_credentials=known,
-        labels=args.labels,
-        provider=provider,
+        has_credentials=has_credentials(),
+        labels=getattr(args, "labels", {}),
         **place_of(args),
     )
 

@@ -91,6 +91,12 @@ class Site:
         site: Site = import_module(f".{platform}", __package__).connect(deployment, args)
         return replace(site, network=network)
 
+    @classmethod
+    def describe(cls, platform: str, deployment: str, args: PlaceArgs) -> Site:
+        """A site to ask about, outside of a Pulumi program."""
+        site: Site = import_module(f".{platform}", __package__).describe(deployment, args)
+        return site
+
     def named(self, role: str) -> str:
         """Name of an object in the cloud: `jupyterhub-aws-vm`."""
         return f"{self.deployment}-{role}"

@@ -102,7 +102,7 @@ def test_aws_refuses_what_is_too_much(aws: Any) -> None:
             "eu-central-1a",
             None,
             "t9.huge",
-            5000,
+            6,
             image="ami-none",
             addresses=1,
         )
