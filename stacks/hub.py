@@ -16,15 +16,22 @@ from components import (
 from components.config import StackConfig
 from components.dask_cluster.args import for_notebooks
 from components.jupyterhub_host.args import JupyterHubHostArgs
+from components.shared_volume.bucket import FOLDER, BucketMount
 
 from .outputs import outputs
 
 
 def compose(
-    stack: str, config: StackConfig, host: DockerHost, kept: Mapping[str, SharedVolume]
+    stack: str,
+    config: StackConfig,
+    host: DockerHost,
+    kept: Mapping[str, SharedVolume],
+    buckets: Mapping[str, SharedVolume] | None = None,
 ) -> dict[str, Any]:
-    """Makes proxy, hub and Dask, and returns the hub's outputs."""
+    """Makes proxy, hub, Dask and the mounts of buckets, and returns the hub's outputs."""
     images = ImageStore(host, config.egress)
+    for name, bucket in (buckets or {}).items():
+        BucketMount(f"{name}-bucket", name, bucket.made, host, images)
     proxy = TraefikProxy("proxy", config.proxy, host, images, kept["certificates"])
     hub = JupyterHubHost(
         "hub",
@@ -35,6 +42,7 @@ def compose(
         proxy,
         kept,
         egress=config.egress,
+        cloud_storage=FOLDER if buckets else None,
     )
     if config.dask:
         DaskCluster("dask", config.dask, host, images, hub, kept["shared"])

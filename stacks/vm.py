@@ -14,6 +14,7 @@ from components.machine.desired import DATA
 from components.machine.existing import ExistingHost
 from components.platforms.site import Site
 from components.shared_volume.args import SharedVolumeArgs, VolumeKind
+from components.shared_volume.bucket import FOLDER
 
 from . import hub
 
@@ -22,11 +23,12 @@ KEPT = ("homes", "shared", "state", "certificates")
 
 def compose(stack: str, config: StackConfig) -> dict[str, Any]:
     """Makes everything and returns the stack's outputs."""
-    machine, site = _machine(f"jupyterhub-{stack}", config)
+    machine, site, volumes = _machine(f"jupyterhub-{stack}", config)
     name = DnsName("dns", config.dns, machine.address, site)
     host = machine.docker_host.called(name.name)
     kept = {name: SharedVolume(name, _folder(name, config), host) for name in KEPT}
-    told = hub.compose(stack, config, host, kept)
+    buckets = {n: v for n, v in volumes.items() if v.args.kind is VolumeKind.bucket}
+    told = hub.compose(stack, config, host, kept, buckets)
     return told | {
         "address": machine.address,
         "ssh_command": machine.ssh_command,
@@ -34,10 +36,13 @@ def compose(stack: str, config: StackConfig) -> dict[str, Any]:
     }
 
 
-def _machine(deployment: str, config: StackConfig) -> tuple[CloudVM | ExistingHost, Site | None]:
+def _machine(
+    deployment: str, config: StackConfig
+) -> tuple[CloudVM | ExistingHost, Site | None, Mapping[str, SharedVolume]]:
+    """The machine, the cloud that it is in, and the cloud's volumes by name."""
     key = config.secrets.ssh_key
     if config.host:
-        return ExistingHost("host", config.host, deployment, _folders(config), key), None
+        return ExistingHost("host", config.host, deployment, _folders(config), key), None, {}
     assert config.vm
     network = config.vm.network.network
     site = Site.connect(
@@ -49,7 +54,7 @@ def _machine(deployment: str, config: StackConfig) -> tuple[CloudVM | ExistingHo
     volumes = {
         name: SharedVolume(_of(name), args, site) for name, args in _in_cloud(config).items()
     }
-    return CloudVM("vm", config.vm, site, volumes, _folders(config), key), site
+    return CloudVM("vm", config.vm, site, volumes, _folders(config), key), site, volumes
 
 
 def _of(name: str) -> str:
@@ -73,7 +78,10 @@ def _folder(name: str, config: StackConfig) -> SharedVolumeArgs:
 
 
 def _folders(config: StackConfig) -> list[str]:
-    return [str(_folder(name, config).path) for name in KEPT]
+    """Directories that have to be there before the engine binds them."""
+    buckets = any(args.kind is VolumeKind.bucket for args in config.volumes.more.values())
+    own = [str(_folder(name, config).path) for name in KEPT]
+    return [*own, *([FOLDER] if buckets else [])]
 
 
 def _of_cloud(vm: CloudVM) -> dict[str, pulumi.Output[str]]:

@@ -21,6 +21,7 @@ class JupyterHubHost(pulumi.ComponentResource):
 
     Args:
         volumes: `homes`, `shared` and `state`.
+        cloud_storage: folder of the host that users see as `cloud-storage`: mounted buckets.
 
     Attributes:
         url: where users log in.
@@ -44,13 +45,23 @@ class JupyterHubHost(pulumi.ComponentResource):
         proxy: TraefikProxy,
         volumes: Mapping[str, SharedVolume],
         egress: EgressArgs | None = None,
+        cloud_storage: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:JupyterHubHost", name, {}, opts)
         from . import docker
 
         made = docker.create(
-            name, args, secrets, host, images, proxy, volumes, egress or EgressArgs(), self
+            name,
+            args,
+            secrets,
+            host,
+            images,
+            proxy,
+            volumes,
+            egress or EgressArgs(),
+            self,
+            cloud_storage,
         )
         self.args = args
         self.url = proxy.url

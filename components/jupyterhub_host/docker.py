@@ -45,6 +45,7 @@ def create(
     volumes: Mapping[str, SharedVolume],
     egress: EgressArgs,
     parent: pulumi.Resource,
+    cloud_storage: str | None = None,
 ) -> Made:
     """Makes the network, the guard that closes it, and the hub behind the proxy."""
     image = images.get(args.image)
@@ -74,6 +75,7 @@ def create(
                 homes=known["homes"],
                 shared=known["shared"],
                 environment=reach,
+                cloud_storage=cloud_storage,
             ),
             indent=1,
         )

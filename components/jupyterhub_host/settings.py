@@ -34,6 +34,7 @@ def settings_document(
     homes: str,
     shared: str,
     environment: dict[str, str],
+    cloud_storage: str | None = None,
 ) -> dict[str, Any]:
     """The document as plain values; `hubkit.settings.Settings` is its other side. No secrets."""
     return {
@@ -59,6 +60,7 @@ def settings_document(
         "memory_reserve": int(args.memory_reserve),
         "spawn": {"concurrency": args.spawn_concurrency, "start_timeout": args.start_timeout},
         "environment": environment | args.environment,
+        "cloud_storage": cloud_storage,
     }
 
 

@@ -94,12 +94,15 @@ account() {
     local folder begin='# pulumi-jupyterhub' end='# end of pulumi-jupyterhub'
     folder=$(getent passwd "$LOGIN" | cut -d: -f6)/.ssh
     install -d -m 700 -o "$LOGIN" -g "$(id -gn "$LOGIN")" "$folder"
-    touch "$folder/authorized_keys"
+    local new keys=$folder/authorized_keys
+    touch "$keys"
+    new=$(mktemp "$folder/.keys.XXXXXX")
     {
-        sed "/^$begin\$/,/^$end\$/d" "$folder/authorized_keys"
+        sed "/^$begin\$/,/^$end\$/d" "$keys"
         printf '%s\n' "$begin" "$AUTHORIZED_KEYS" "$end"
-    } | put "$folder/authorized_keys" 600 || true
-    chown "$LOGIN" "$folder/authorized_keys"
+    } >"$new"
+    chown --reference="$folder" "$new"
+    mv "$new" "$keys" # at once: nobody is locked out in between
     # Each Docker call over ssh is a session.
     if printf 'MaxSessions 100\nMaxStartups 100:30:200\n' |
         put /etc/ssh/sshd_config.d/50-pulumi-jupyterhub.conf; then

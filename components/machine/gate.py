@@ -21,6 +21,7 @@ _CLOUD_INIT_IS_OVER = (
     "! command -v cloud-init || test -e /run/cloud-init/result.json "
     "|| cloud-init status | grep -q disabled"
 )
+_LOST = 255  # ssh's own failure, not the command's
 _EVERY = 15  # seconds between two lines of progress
 
 
@@ -98,11 +99,20 @@ def converge(host: Host, desired: str, within: int, say: Callable[[str], None]) 
     say(f"preparing {host.address}: disks, Docker, accounts")
     _write(host, "/etc/pulumi-jupyterhub/desired.conf", desired)
     _write(host, _CONVERGE, SCRIPT)
-    left = max(60.0, deadline - time.monotonic())
-    done = host.run(f"sudo bash {_CONVERGE} 2>&1", timeout=left)
-    if done.returncode or not _is_ready(host, desired):
-        raise NotReady(_explanation(host, done.stdout[-3000:]))
+    printed = _run_script(host, deadline)
+    if not _is_ready(host, desired):
+        raise NotReady(_explanation(host, printed[-3000:]))
     say(f"{host.address} is ready")
+
+
+def _run_script(host: Host, deadline: float) -> str:
+    """What the script printed. A lost connection is no verdict: it goes on there, and waits here."""
+    while True:
+        left = max(60.0, deadline - time.monotonic())
+        done = host.run(f"sudo bash {_CONVERGE} 2>&1", timeout=left)
+        if done.returncode != _LOST or time.monotonic() > deadline:
+            return str(done.stdout)
+        time.sleep(3)
 
 
 def _wait_for_ssh(host: Host, deadline: float, within: int, say: Callable[[str], None]) -> None:
@@ -151,10 +161,7 @@ def _wait_for_cloud_init(
     """The first run of the converge script belongs to cloud-init, where the machine has it."""
     said = 0.0
     while True:
-        status = host.run("cloud-init status 2>/dev/null || echo status: absent").stdout
-        if "running" not in status and "not started" not in status.replace(
-            "not run", "not started"
-        ):
+        if host.run(_CLOUD_INIT_IS_OVER).returncode == 0:
             return
         if time.monotonic() > deadline:
             raise NotReady(

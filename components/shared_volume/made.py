@@ -18,6 +18,7 @@ class Made:
         source: what is mounted: the disk under /dev/disk/by-id, or `server:/path`.
         options: mount options.
         zone: where it is, if it can be used from there only.
+        environment: what rclone has to know to open a bucket, where a machine has no role.
         admit: lets a machine's network in, where a volume has a door of its own; called by the
             platform's CloudVM with its network facts, returns what to wait for.
     """
@@ -27,4 +28,5 @@ class Made:
     source: pulumi.Output[str] | None = None
     options: str = "defaults"
     zone: pulumi.Output[str] | None = None
+    environment: pulumi.Output[dict[str, str]] | None = None
     admit: Callable[..., list[pulumi.Resource]] | None = field(default=None, compare=False)

@@ -89,5 +89,30 @@ def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resour
         metadata=site.tags(name),
         opts=_kept(args, site, parent, "name"),
     )
-    remote = ":swift,env_auth=true:"
-    return Made(container.name, "bucket", container.name.apply(lambda known: f"{remote}{known}"))
+    # Machines have no roles of their own here: a credential that can be taken back alone.
+    credential = openstack.identity.ApplicationCredential(
+        name,
+        name=site.named(name),
+        description=f"rclone on {site.named('vm')}",
+        region=site.region,
+        opts=site.options(parent, additional_secret_outputs=["secret"]),
+    )
+    environment = pulumi.Output.all(
+        OS_AUTH_URL=site.looked_up("the address of Keystone", lambda: _keystone(site)),
+        OS_APPLICATION_CREDENTIAL_ID=credential.id,
+        OS_APPLICATION_CREDENTIAL_SECRET=credential.secret,
+    )
+    source = container.name.apply(":swift,env_auth=true:{}".format)
+    return Made(container.name, "bucket", source, environment=environment)
+
+
+def _keystone(site: Site) -> pulumi.Output[str]:
+    scope = openstack.identity.get_auth_scope_output(
+        name="own", region=site.region, opts=site.invoke_options()
+    )
+    return scope.service_catalogs.apply(_public_identity)
+
+
+def _public_identity(catalogs: Any) -> str:
+    endpoints = (e for c in catalogs if c.type == "identity" for e in c.endpoints)
+    return str(next(e.url for e in endpoints if e.interface == "public"))

@@ -53,6 +53,7 @@ COMPUTED: dict[str, dict[str, Any]] = {
     "openstack:networking/floatingIp:FloatingIp": {"address": "192.0.2.80"},
     "openstack:networking/port:Port": {"allFixedIps": ["10.20.0.5"]},
     "openstack:compute/instance:Instance": {"accessIpV4": "188.184.1.2"},
+    "openstack:identity/applicationCredential:ApplicationCredential": {"secret": "s3cret"},
     "openstack:sharedfilesystem/share:Share": {"exportLocations": [{"path": "10.0.0.9:/share"}]},
 }
 LOOKED_UP: dict[str, dict[str, Any]] = {
@@ -60,6 +61,14 @@ LOOKED_UP: dict[str, dict[str, Any]] = {
     "aws:ec2/getSubnet:getSubnet": {"cidrBlock": "10.0.0.0/24"},
     "openstack:images/getImage:getImage": {"id": "image-1"},
     "openstack:networking/getNetwork:getNetwork": {"id": "external-1"},
+    "openstack:identity/getAuthScope:getAuthScope": {
+        "serviceCatalogs": [
+            {
+                "type": "identity",
+                "endpoints": [{"interface": "public", "url": "https://cloud.example/v3"}],
+            }
+        ]
+    },
 }
 
 
@@ -356,6 +365,27 @@ def test_openstack_adopts_a_volume_by_id_and_boots_from_one() -> None:
     assert boot["volumeSize"] == 50 and boot["uuid"] == "image-1"
     assert "imageId" not in vm  # the image belongs to the volume only
     assert not recorder.of("openstack:networking/network:Network")
+
+
+@pytest.mark.parametrize(
+    ("name", "remote"),
+    [
+        ("aws.happy.full.yaml", ":s3,provider=AWS,env_auth=true,region=eu-central-1:my-bucket"),
+        ("gcp.happy.full.yaml", ":google cloud storage,env_auth=true,bucket_policy_only=true:"),
+        ("openstack.happy.full.yaml", ":swift,env_auth=true:"),
+    ],
+)
+def test_a_bucket_is_mounted_by_a_container_of_its_own(name: str, remote: str) -> None:
+    recorder, _ = compose(name)
+    mount = recorder.inputs["docker:index/container:Container", "datasets-bucket-mount"]
+    assert mount["command"][0] == "datasets"
+    assert mount["command"][1].startswith(remote)
+    assert mount["mounts"][0]["bindOptions"] == {"propagation": "rshared"}
+    assert mount.get("privileged") is None
+    hub = recorder.inputs["docker:index/container:Container", "hub"]
+    assert '"cloud_storage": "/srv/buckets"' in str(hub["uploads"]).replace("\\", "")
+    gate = recorder.inputs["pulumi:index:Stash", "vm-ready"]
+    assert "/srv/buckets" in gate["input"]["desired"]
 
 
 def test_a_host_gets_no_cloud() -> None:

@@ -121,6 +121,7 @@ class Settings(Document):
     memory_reserve: int
     spawn: Spawn
     environment: dict[str, str]
+    cloud_storage: str | None = None  # folder of the host with mounted buckets
 
 
 class Secrets(Document):

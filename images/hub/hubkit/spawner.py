@@ -22,6 +22,7 @@ from . import admission, firewall, homes, labels, names
 from .settings import Image, Settings, Volume
 
 HOMES, SHARED = Path("/srv/homes"), Path("/srv/shared")
+CLOUD_STORAGE = "cloud-storage"  # in the home: mounted buckets
 ENGINE_CALLS = 8
 LOOK_EVERY = 0.05  # seconds
 
@@ -210,6 +211,9 @@ class HubSpawner(DockerSpawner):
         homes.ensure(HOMES, names.escaped(self.user.name), image.owner, 0o700)
         # Its mount point is inside the read-only folder, so both have the same name.
         homes.ensure(SHARED, self.user.name, image.owner, 0o755)
+        if self.settings.cloud_storage:
+            home = HOMES / names.escaped(self.user.name)
+            homes.ensure(home, CLOUD_STORAGE, image.owner, 0o755)
 
     def _apply(self, image: Image) -> None:
         shared = self._host_path(self.settings.volumes["shared"])
@@ -222,10 +226,14 @@ class HubSpawner(DockerSpawner):
         self.mem_guarantee = image.memory_guarantee
         self.cpu_limit = image.cpu_limit
         self.environment = self._environment(image)
-        self.volumes = {
+        self.volumes: dict[str, Any] = {
             home: image.home,
             f"{shared}/{self.user.name}": f"{image.home}/shared/{self.user.name}",
         }
+        if buckets := self.settings.cloud_storage:
+            # A bucket whose mount restarts appears again in servers that run.
+            own = {"bind": f"{image.home}/{CLOUD_STORAGE}", "mode": "rw,rslave"}
+            self.volumes[buckets] = own
         self.read_only_volumes = {shared: f"{image.home}/shared"}
         self.extra_create_kwargs = {
             "user": image.user,
