@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from .cloud_vm.sizes import NoFit, has_table, smallest, table
+from .machine.cloud_init import user_data
 
 # platform → path in the stack file (`path=value` for one value only) → why, and what to do.
 LACKS: Mapping[str, Mapping[str, str]] = {
@@ -72,6 +73,7 @@ def faults(config: Any) -> Iterator[Fault]:
     yield from _login_and_tls(config)
     yield from _volumes(config)
     yield from _size(config)
+    yield from _user_data(config)
     if platform in _NEEDS_ZONE and not config.site.zone:
         yield Fault(
             ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
@@ -92,6 +94,14 @@ def _size(config: Any) -> Iterator[Fault]:
             yield Fault(
                 ("vm.size", error.asked, f"what {platform} has, the nearest: {error.nearest}")
             )
+
+
+def _user_data(config: Any) -> Iterator[Fault]:
+    if config.vm:
+        try:  # with room for what is known later: keys, disks
+            user_data(config.vm.ssh, "", "x" * 200, config.vm.cloud_init)
+        except ValueError as error:
+            yield Fault(("vm.cloud_init", *str(error).split("; allowed: ", 1)))
 
 
 def _given(config: Any, path: str) -> Any:

@@ -20,7 +20,7 @@ def verdict(config: StackConfig, place: PlaceArgs) -> tuple[list[str], list[str]
         update={"site": config.site.model_copy(update=place.model_dump(exclude_none=True))}
     )
     site = Site.describe(config.platform.value, "place", moved.site)
-    findings = cloud.check(wanted(moved, site, existing=False))
+    findings = cloud.check(wanted(moved, site))
     return cloud.refused(findings), cloud.notes(findings)
 
 

@@ -13,19 +13,19 @@ from components.platforms.site import Site
 from components.shared_volume.args import SharedVolumeArgs, VolumeKind
 
 
-def check(stack: str, config: StackConfig, site: Site, existing: bool = False) -> None:
+def check(stack: str, config: StackConfig, site: Site) -> None:
     """Refuses what can't work, in the shape of a mistake in the stack file."""
     if not site.has_credentials:
         pulumi.log.info(f"not asked: {site.platform} has no credentials here, so no quota is known")
         return
-    findings = preflight.check(wanted(config, site, existing))
+    findings = preflight.check(wanted(config, site))
     for note in preflight.notes(findings):
         pulumi.log.info(f"not known beforehand: {note}")
     if refused := preflight.refused(findings):
         raise pulumi.RunError(str(mistakes(refused, f"stacks/Pulumi.{stack}.yaml")))
 
 
-def wanted(config: StackConfig, site: Site, existing: bool) -> preflight.Wanted:
+def wanted(config: StackConfig, site: Site) -> preflight.Wanted:
     """What the stack will need of the cloud."""
     assert config.vm
     vm = config.vm
@@ -33,6 +33,7 @@ def wanted(config: StackConfig, site: Site, existing: bool) -> preflight.Wanted:
     blocks = [args for args in _volumes(config) if args.kind is VolumeKind.block]
     return preflight.Wanted(
         platform=site.platform,
+        name=site.named("vm"),
         region=site.region,
         zone=site.zone,
         account=site.account,
@@ -46,7 +47,6 @@ def wanted(config: StackConfig, site: Site, existing: bool) -> preflight.Wanted:
         address_pool=vm.network.address_pool,
         domain=config.dns.name,
         spot=vm.spot,
-        existing=existing,
     )
 
 

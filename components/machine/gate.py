@@ -106,7 +106,7 @@ def converge(host: Host, desired: str, within: int, say: Callable[[str], None]) 
 
 
 def _run_script(host: Host, deadline: float) -> str:
-    """What the script printed. A lost connection is no verdict: it goes on there, and waits here."""
+    """What the script printed. A lost connection is no verdict: it goes on there all the same."""
     while True:
         left = max(60.0, deadline - time.monotonic())
         done = host.run(f"sudo bash {_CONVERGE} 2>&1", timeout=left)

@@ -24,13 +24,21 @@ def questions(wanted: Wanted) -> Sequence[Callable[[Wanted], Iterable[Finding]]]
         raise PermissionError("no credentials for aws: aws configure, or AWS_PROFILE")
     ask = _Account(session)
     asked = [ask.machine_type, ask.image]
-    return asked if wanted.existing else [*asked, ask.vcpus, ask.addresses, ask.volumes]
+    return asked if ask.has(wanted.name) else [*asked, ask.vcpus, ask.addresses, ask.volumes]
 
 
 class _Account:
     def __init__(self, session: boto3.Session) -> None:
         self._ec2: Any = session.client("ec2", config=_CONFIG)
         self._quotas: Any = session.client("service-quotas", config=_CONFIG)
+
+    def has(self, name: str) -> bool:
+        """Whether the VM is there already."""
+        filters = [
+            {"Name": "tag:Name", "Values": [name]},
+            {"Name": "instance-state-name", "Values": ["pending", "running", "stopped"]},
+        ]
+        return bool(self._ec2.describe_instances(Filters=filters)["Reservations"])
 
     def machine_type(self, wanted: Wanted) -> Iterable[Finding]:
         """The zone offers the type."""

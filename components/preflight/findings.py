@@ -19,12 +19,13 @@ class Wanted:
     """What a stack will need, as far as a cloud can be asked about it.
 
     Attributes:
-        existing: the VM is there already: its own use must not count against the quota.
+        name: the VM's; one that is there already must not count against its own quota.
         volumes: sizes of the disks, GiB.
         addresses: fixed public addresses.
     """
 
     platform: str
+    name: str = ""
     region: str | None = None
     zone: str | None = None
     account: str | None = None
@@ -38,7 +39,6 @@ class Wanted:
     address_pool: str | None = None
     domain: str | None = None
     spot: bool = False
-    existing: bool = False
 
 
 @dataclass(frozen=True)

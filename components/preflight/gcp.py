@@ -22,7 +22,7 @@ def questions(wanted: Wanted) -> Sequence[Callable[[Wanted], Iterable[Finding]]]
     credentials, project = google.auth.default(scopes=_SCOPES)
     session: Any = AuthorizedSession  # without types of its own
     ask = _Project(session(credentials), wanted.account or project or "")
-    return [ask.machine_type] if wanted.existing else [ask.machine_type, ask.quotas]
+    return [ask.machine_type] if ask.has(wanted) else [ask.machine_type, ask.quotas]
 
 
 class _Project:
@@ -37,6 +37,10 @@ class _Project:
             return None
         answer.raise_for_status()
         return answer.json()
+
+    def has(self, wanted: Wanted) -> bool:
+        """Whether the VM is there already."""
+        return self._get(f"zones/{wanted.zone}/instances/{wanted.name}") is not None
 
     def machine_type(self, wanted: Wanted) -> Iterable[Finding]:
         """The zone is there and offers the type."""

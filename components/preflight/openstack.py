@@ -38,13 +38,19 @@ def questions(wanted: Wanted) -> Sequence[Callable[[Wanted], Iterable[Finding]]]
     """The checks, or an error where there are no credentials."""
     ask = _Cloud(connect(wanted.account, wanted.region))
     asked = [ask.flavor, ask.image, ask.pool]
-    return asked if wanted.existing else [*asked, ask.compute, ask.storage, ask.addresses]
+    if ask.has(wanted.name):
+        return asked
+    return [*asked, ask.compute, ask.storage, ask.addresses]
 
 
 class _Cloud:
     def __init__(self, cloud: Any) -> None:
         self._cloud = cloud
         self._project = cloud.current_project_id
+
+    def has(self, name: str) -> bool:
+        """Whether the VM is there already."""
+        return any(server.name == name for server in self._cloud.compute.servers(details=False))
 
     def _flavor(self, wanted: Wanted) -> Any:
         named = wanted.machine_type

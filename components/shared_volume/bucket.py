@@ -41,6 +41,9 @@ class BucketMount(pulumi.ComponentResource):
         super().__init__("jupyterhub:index:BucketMount", name, {}, opts)
         assert made.source is not None
         image = images.get(_IMAGE)
+        cache = docker.Volume(
+            f"{name}-cache", name=host.named(f"bucket-{folder}-cache"), opts=host.options(self)
+        )
         containers.container(
             f"{name}-mount",
             host,
@@ -52,6 +55,7 @@ class BucketMount(pulumi.ComponentResource):
             depends_on=image.resources,
             # On the host's network: the credentials are the machine's own role.
             network_mode="host",
+            volumes=[containers.mount(cache.name, "/cache")],
             command=made.source.apply(lambda remote: [folder, remote]),
             envs=None if made.environment is None else made.environment.apply(_pairs),
             devices=[docker.ContainerDeviceArgs(host_path="/dev/fuse", container_path="/dev/fuse")],

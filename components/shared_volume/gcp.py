@@ -120,5 +120,5 @@ def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resour
         public_access_prevention="enforced",
         opts=_kept(args, site, parent, "name", "location", "project"),
     )
-    remote = ":google cloud storage,env_auth=true,bucket_policy_only=true:"
+    remote = ":gcs,env_auth=true,bucket_policy_only=true:"
     return Made(bucket.name, "bucket", bucket.name.apply(lambda known: f"{remote}{known}"))

@@ -6,6 +6,7 @@ import base64
 import functools
 import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 from components import config
 from components.cloud_vm import openstack as cloud_vm_openstack
 from components.cloud_vm.sizes import MachineType
+from components.errors import ConfigError
 from components.machine import ssh
 from toolchain import secret_config
 
@@ -303,6 +305,18 @@ def test_certificates_are_for_the_name_made_from_the_address() -> None:
     assert domain in proxy["command"]
 
 
+def test_too_much_user_data_is_a_mistake_in_the_stack_file() -> None:
+    document = yaml.safe_load((FIXTURES / "aws.happy.minimal.yaml").read_text())["config"]
+    values = {key.removeprefix("jupyterhub:"): value for key, value in document.items()}
+    noise = base64.b64encode(random.Random(1).randbytes(20_000)).decode()
+    values["vm"]["cloud_init"] = {"write_files": [{"path": "/x", "content": noise}]}
+    values["secrets"] = dict.fromkeys(values["secrets"], "x")
+    with pytest.raises(ConfigError) as caught:
+        config.parse(values, "here")
+    assert "jupyterhub:vm.cloud_init: found user data of" in str(caught.value)
+    assert "allowed: 16384" in str(caught.value)
+
+
 def test_aws_in_full() -> None:
     recorder, outputs = compose("aws.happy.full.yaml")
     vm, _ = recorder.one(VM["aws"])
@@ -371,7 +385,7 @@ def test_openstack_adopts_a_volume_by_id_and_boots_from_one() -> None:
     ("name", "remote"),
     [
         ("aws.happy.full.yaml", ":s3,provider=AWS,env_auth=true,region=eu-central-1:my-bucket"),
-        ("gcp.happy.full.yaml", ":google cloud storage,env_auth=true,bucket_policy_only=true:"),
+        ("gcp.happy.full.yaml", ":gcs,env_auth=true,bucket_policy_only=true:"),
         ("openstack.happy.full.yaml", ":swift,env_auth=true:"),
     ],
 )

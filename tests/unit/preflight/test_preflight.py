@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 AWS = Wanted(
     "aws",
+    "",
     "eu-central-1",
     "eu-central-1a",
     machine_type="t3.large",
@@ -98,6 +100,7 @@ def test_aws_refuses_what_is_too_much(aws: Any) -> None:
     found = words(
         Wanted(
             "aws",
+            "",
             "eu-central-1",
             "eu-central-1a",
             None,
@@ -116,7 +119,12 @@ def test_aws_refuses_what_is_too_much(aws: Any) -> None:
 def test_an_existing_vm_does_not_count_against_itself(aws: Any) -> None:
     for _ in range(5):
         aws.allocate_address(Domain="vpc")
-    assert words(Wanted("aws", "eu-central-1", "eu-central-1a", addresses=1, existing=True)) == ""
+    full = replace(AWS, name="jupyterhub-x-vm")
+    assert "Elastic IPs" in words(full)
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "jupyterhub-x-vm"}]}]
+    image = aws.describe_images()["Images"][0]["ImageId"]
+    aws.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tags)
+    assert words(full) == ""
 
 
 def test_without_credentials_nothing_is_asked(
@@ -263,6 +271,7 @@ def nova(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
         "/compute/v2.1/flavors/detail": {"flavors": [flavor, small]},
         "/compute/v2.1/flavors/f1": {"flavor": flavor},
         "/compute/v2.1/flavors/f1/os-extra_specs": {"extra_specs": flavor["extra_specs"]},
+        "/compute/v2.1/servers": {"servers": []},
         "/compute/v2.1/limits": {"limits": {"rate": [], "absolute": compute}},
         "/volume/": {"versions": [service("/volume/v3/", "v3.0", "3.70")]},
         "/volume/v3/": {"versions": [service("/volume/v3/", "v3.0", "3.70")]},
