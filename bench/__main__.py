@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.checkout import Checkout, running
 from tests.client import logged_in
 
-from . import spawns, stock
+from . import previews, spawns, stock
 from .spawns import Spread
 
 ROUNDS, AT_ONCE = 8, 8
@@ -44,7 +44,7 @@ def _measure(folder: Path) -> list[tuple[str, str, str]]:
         rows.append(("`make up`, images present, to the login page", f"{first:.1f} s", "≤ 15 s"))
         rows.append(("second `make up`, nothing to change", f"{second:.1f} s", "≤ 8 s"))
         rows += _spawn_rows(hub)
-    return rows
+    return rows + previews.rows(folder / "previews")
 
 
 def _spawn_rows(hub: Checkout) -> list[tuple[str, str, str]]:

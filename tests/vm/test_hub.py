@@ -161,7 +161,8 @@ def test_cloud_init_alone_makes_it_ready(world: Surroundings) -> None:
     assert "xfs" in found and "nosuid" in found and "prjquota" in found
     assert found.split()[-4:] == ["certificates", "homes", "shared", "state"]
     assert "169.254.0.0/16 drop" in world.host.run("sudo nft list table inet jh_metadata").stdout
-    assert "PRIVATE" not in world.host.run("sudo cat /var/lib/cloud/instance/user-data.txt").stdout
+    document = "sudo zcat -f /var/lib/cloud/instance/user-data.txt"
+    assert "PRIVATE" not in world.host.run(document).stdout
 
 
 @pytest.mark.timeout(3600)
