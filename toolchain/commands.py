@@ -86,7 +86,9 @@ def up(name: str, accept_empty: str = "", take_over: bool = False) -> None:
     if not stack.show(*_UP, *(("--refresh",) if answers else ())):
         raise Problem(_explain_failure(stack, engine))
     outputs = stack.outputs()
-    _wait_for(str(outputs["url"]))
+    if not answers:
+        vm.still_away(stack.exported() or {}, name)
+    _wait_for(str(outputs["url"]), outputs.get("address"))
     if engine:
         _prune_builds(engine)
     _print_result(outputs)
@@ -145,12 +147,20 @@ def _explain_failure(stack: Stack, engine: Engine | None) -> str:
     return text
 
 
-def _wait_for(url: str) -> None:
+def _wait_for(url: str, elsewhere: str | None) -> None:
+    """Waits for the login page. `elsewhere` is the address of a machine that isn't this one."""
     with step("Login page") as current:
         deadline = time.monotonic() + READY_WITHIN
         while not _answers(f"{url}/hub/health"):
             if time.monotonic() > deadline:
-                raise Problem(f"{url} does not answer. What the hub says: make logs")
+                if elsewhere is None:
+                    raise Problem(f"{url} does not answer. What the hub says: make logs")
+                # The hub itself is healthy, or pulumi up would have failed.
+                current.result = (
+                    f"not reached from here. Does its name point to {elsewhere}? In a private "
+                    "network, open it from inside"
+                )
+                return
             time.sleep(0.2)
         current.result = f"answers at {url}"
 
@@ -207,6 +217,8 @@ def down(name: str) -> None:
     print()
     for line in receipt.lines(name, state, left):
         print(line)
+    for line in vm.left_behind(stack, {str(r.get("id")) for r in states.resources(left)}):
+        print(line)
 
 
 def kept(name: str) -> None:
@@ -256,7 +268,7 @@ def purge(name: str, yes: bool) -> None:
     """Deletes everything, the data too."""
     stack, state = existing(name)
     engine = _engine_of(state)
-    names = states.volumes(state)
+    names = receipt.data(state)
     print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"), flush=True)
     if not yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
         raise Problem("Nothing was deleted. Without a terminal: make purge YES=1")
@@ -264,13 +276,12 @@ def purge(name: str, yes: bool) -> None:
     stack.require("state", "unprotect", "--all", "--yes")
     _destroy(stack, state)
     if engine:
-        for volume in names:
+        for volume in states.volumes(state):
             engine.remove("volumes", volume)
     stack.require("stack", "rm", "--yes", "--force", "--preserve-config")
-    if engine:
-        print(f"Deleted: {', '.join(names)}")
-    else:
-        print(f"The volumes are on the other machine; there: docker volume rm {' '.join(names)}")
+    print(f"Deleted: {', '.join(names)}")
+    if Machine.of(state) and not stack.cloud:
+        print("The folders on the machine are left; there: sudo rm -r /srv/data")
 
 
 def preview(name: str) -> None:

@@ -38,6 +38,13 @@ def kept(stack: str, state: Mapping[str, Any]) -> Iterator[str]:
         yield f"  delete it: set volumes.{name}.protect: false, make up STACK={stack}, make purge"
 
 
+def data(state: Mapping[str, Any]) -> list[str]:
+    """Ids of everything that a purge takes data away with."""
+    volumes = ("docker:index/volume:Volume",)
+    held = (r for r in _things(state) if r.get("protect") or r["type"] in volumes)
+    return [str(resource["id"]) for resource in held]
+
+
 def _things(state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     return (r for r in states.resources(state) if not r["type"].startswith(_NAMES_ONLY))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
-from . import machine, plugins, recovery
+from . import machine, paths, plugins, python_env, recovery
 from . import state as states
 from .cloud_standin import ID_PREFIX
 from .machine import Machine
@@ -122,6 +123,36 @@ def _stop_all(known: Machine) -> bool:
     guard = "docker ps -q --filter label=pulumi-jupyterhub.role=guard"
     stop = f"{guard} | xargs -r docker stop -t 90; docker ps -q | xargs -r docker stop -t 30; sync"
     return known.run(stop, seconds=300).returncode == 0
+
+
+def left_behind(stack: Stack, kept: set[str]) -> list[str]:
+    """What carries the stack's label in the cloud and isn't kept on purpose, as lines to print."""
+    if stack.cloud is None or stack.has_standin_cloud:
+        return []
+    answer = subprocess.run(
+        [str(python_env.PYTHON), "-m", "stacks.left", stack.name],
+        cwd=paths.ROOT,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = json.loads(answer.stdout or "null")
+    if found is None:
+        return [f"Left behind: the cloud could not be asked ({answer.stderr.strip()})"]
+    others = sorted(set(found) - kept)
+    return ["Left behind, look in the cloud's console: " + ", ".join(others)] if others else []
+
+
+def still_away(state: dict[str, Any], name: str) -> None:
+    """Stops where a machine that didn't answer before an `up` doesn't answer after it."""
+    known = Machine.of(state)
+    if known and not known.has_docker():
+        raise Problem(
+            f"{known.address} does not answer by ssh, and nothing in the cloud had to be mended. "
+            "If somebody stopped the VM, start it in the cloud's console, then make up; or make a "
+            f"new one on the same data: make rebuild STACK={name}"
+        )
 
 
 def rebuild(name: str) -> None:

@@ -5,7 +5,7 @@ zone offers, are asked with the clouds' own Python libraries. What can't be know
 stops nobody.
 """
 
-from .checks import check, notes, refused
+from .checks import check, left_behind, notes, refused
 from .findings import Finding, Verdict, Wanted
 
-__all__ = ["Finding", "Verdict", "Wanted", "check", "notes", "refused"]
+__all__ = ["Finding", "Verdict", "Wanted", "check", "left_behind", "notes", "refused"]

@@ -27,6 +27,16 @@ def questions(wanted: Wanted) -> Sequence[Callable[[Wanted], Iterable[Finding]]]
     return asked if ask.has(wanted.name) else [*asked, ask.vcpus, ask.addresses, ask.volumes]
 
 
+def left_behind(wanted: Wanted, deployment: str) -> list[str]:
+    """Ids of everything that carries the deployment's tag."""
+    session = boto3.Session(region_name=wanted.region)
+    client: Any = session.client("resourcegroupstaggingapi", config=_CONFIG)
+    tag = {"Key": "pulumi-jupyterhub-deployment", "Values": [deployment]}
+    pages = client.get_paginator("get_resources").paginate(TagFilters=[tag])
+    found = [item["ResourceARN"] for page in pages for item in page["ResourceTagMappingList"]]
+    return [arn.rsplit("/", 1)[-1] for arn in found]
+
+
 class _Account:
     def __init__(self, session: boto3.Session) -> None:
         self._ec2: Any = session.client("ec2", config=_CONFIG)

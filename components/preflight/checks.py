@@ -27,6 +27,14 @@ def check(wanted: Wanted) -> list[Finding]:
     return [finding for answer in answers for finding in answer]
 
 
+def left_behind(wanted: Wanted, deployment: str) -> list[str]:
+    """Ids of what carries a deployment's label in the cloud; raises what the cloud raises."""
+    found: list[str] = import_module(f".{wanted.platform}", __package__).left_behind(
+        wanted, deployment
+    )
+    return found
+
+
 def _asked(ask: Check, wanted: Wanted) -> list[Finding]:
     try:
         return list(ask(wanted))

@@ -17,12 +17,24 @@ _RAISE = "a higher quota: Google Cloud console, IAM & Admin, Quotas"
 
 def questions(wanted: Wanted) -> Sequence[Callable[[Wanted], Iterable[Finding]]]:
     """The checks, or an error where there are no credentials."""
+    ask = _project(wanted)
+    return [ask.machine_type] if ask.has(wanted) else [ask.machine_type, ask.quotas]
+
+
+def left_behind(wanted: Wanted, deployment: str) -> list[str]:
+    """Names of machines, disks and addresses that carry the deployment's label."""
+    ask = _project(wanted)
+    return [
+        name for kind in ("instances", "disks", "addresses") for name in ask.own(kind, deployment)
+    ]
+
+
+def _project(wanted: Wanted) -> _Project:
     # Without this the library looks for a metadata server, for seconds.
     os.environ.setdefault("NO_GCE_CHECK", "true")
     credentials, project = google.auth.default(scopes=_SCOPES)
     session: Any = AuthorizedSession  # without types of its own
-    ask = _Project(session(credentials), wanted.account or project or "")
-    return [ask.machine_type] if ask.has(wanted) else [ask.machine_type, ask.quotas]
+    return _Project(session(credentials), wanted.account or project or "")
 
 
 class _Project:
@@ -37,6 +49,12 @@ class _Project:
             return None
         answer.raise_for_status()
         return answer.json()
+
+    def own(self, kind: str, deployment: str) -> Iterable[str]:
+        """Names of a kind of thing that carry the deployment's label, in every zone."""
+        wanted = f"labels.pulumi-jupyterhub-deployment={deployment}"
+        places = (self._get(f"aggregated/{kind}?filter={wanted}") or {}).get("items", {})
+        return [thing["name"] for place in places.values() for thing in place.get(kind, [])]
 
     def has(self, wanted: Wanted) -> bool:
         """Whether the VM is there already."""

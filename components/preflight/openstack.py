@@ -43,6 +43,14 @@ def questions(wanted: Wanted) -> Sequence[Callable[[Wanted], Iterable[Finding]]]
     return [*asked, ask.compute, ask.storage, ask.addresses]
 
 
+def left_behind(wanted: Wanted, deployment: str) -> list[str]:
+    """Ids of servers and volumes whose metadata name the deployment."""
+    cloud = connect(wanted.account, wanted.region)
+    things = [*cloud.compute.servers(), *cloud.block_storage.volumes()]
+    label = "pulumi-jupyterhub-deployment"
+    return [str(each.id) for each in things if (each.metadata or {}).get(label) == deployment]
+
+
 class _Cloud:
     def __init__(self, cloud: Any) -> None:
         self._cloud = cloud

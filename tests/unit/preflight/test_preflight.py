@@ -334,3 +334,28 @@ def test_a_cloud_that_does_not_answer_is_unknown(
     findings = preflight.check(stack())
     assert preflight.refused(findings) == []
     assert preflight.notes(findings)
+
+
+DEPLOYMENT = "jupyterhub-class"
+LABEL = "pulumi-jupyterhub-deployment"
+
+
+def test_what_is_left_behind_in_aws(aws: Any) -> None:
+    tags = [{"ResourceType": "volume", "Tags": [{"Key": LABEL, "Value": DEPLOYMENT}]}]
+    place = {"AvailabilityZone": "eu-central-1a", "Size": 1}
+    made = aws.create_volume(**place, TagSpecifications=tags)
+    aws.create_volume(**place)
+    assert preflight.left_behind(AWS, DEPLOYMENT) == [made["VolumeId"]]
+
+
+def test_what_is_left_behind_in_gcp(gcp: FakeApi) -> None:
+    disks = {"items": {"zones/europe-west1-b": {"disks": [{"name": "jupyterhub-class-data"}]}}}
+    gcp.answers[f"{PROJECT}/aggregated/disks"] = disks
+    assert preflight.left_behind(google(), DEPLOYMENT) == ["jupyterhub-class-data"]
+
+
+def test_what_is_left_behind_in_openstack(nova: FakeApi) -> None:
+    own, other = {"id": "v1", "metadata": {LABEL: DEPLOYMENT}}, {"id": "v2", "metadata": {}}
+    nova.answers["/volume/v3/p1/volumes/detail"] = {"volumes": [own, other]}
+    nova.answers["/compute/v2.1/servers/detail"] = {"servers": []}
+    assert preflight.left_behind(stack(), DEPLOYMENT) == ["v1"]
