@@ -158,6 +158,42 @@ class Checkout:
         return dict(json.loads(json.loads(shown)["jupyterhub:secrets"]["value"]))
 
 
+class Program:
+    """A Pulumi program of somebody's own, which imports the components of this checkout."""
+
+    def __init__(self, folder: Path, name: str, text: str) -> None:
+        self._settings = Checkout(folder / "settings", f"t{name}", 10, {})
+        self._root = folder / "program"
+        self._root.mkdir()
+        (self._root / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
+        head = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+        (self._root / "__main__.py").write_text(head + text)
+        (self._root / "images").symlink_to(ROOT / "images")
+
+    @contextmanager
+    def up(self, *options: str) -> Iterator[str]:
+        """Makes it, gives what pulumi printed, destroys it."""
+        self._pulumi("stack", "init", "try")
+        try:
+            yield self._pulumi("up", "--yes", "--skip-preview", "--stack", "try", *options)
+        finally:
+            self._pulumi("destroy", "--yes", "--skip-preview", "--stack", "try")
+
+    def _pulumi(self, *words: str) -> str:
+        settings = f'eval "$(make --no-print-directory -C {self._settings.root} env)"'
+        script = f"{settings} && cd {self._root} && pulumi {' '.join(words)} --non-interactive"
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self._settings.root,
+            env=self._settings.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
 @contextmanager
 def running(
     folder: Path, stack: str, number: int, config: dict[str, Any] | None = None

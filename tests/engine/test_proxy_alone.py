@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import requests
 
-from tests.checkout import ENGINE, ROOT, Checkout
+from tests.checkout import ENGINE, Program
 from tests.client import eventually
 
 PROGRAM = """
-import sys
-sys.path.insert(0, {root!r})
 import pulumi
 from components import DockerHost, DockerHostArgs, EgressArgs, ImageStore, RouteArgs
 from components import TraefikProxy, TraefikProxyArgs
@@ -27,39 +24,17 @@ pulumi.export("url", proxy.url)
 
 
 def test_in_front_of_any_container(tmp_path: Path) -> None:
-    environment = Checkout(tmp_path, "talone", 10, {})
-    program = tmp_path / "program"
-    program.mkdir()
-    (program / "Pulumi.yaml").write_text("name: alone\nruntime: python\n")
-    (program / "__main__.py").write_text(PROGRAM.format(root=str(ROOT)))
     server = ENGINE.containers.run(
         "debian:bookworm-slim",
         ["perl", "-MIO::Socket", "-e", _SERVER],
         detach=True,
         network_mode="host",
     )
-
-    def pulumi(words: str) -> str:
-        settings = f'eval "$(make --no-print-directory -C {environment.root} env)"'
-        script = f"{settings} && cd {program} && pulumi {words}"
-        done = subprocess.run(
-            ["bash", "-c", script],
-            cwd=environment.root,
-            env=environment.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
     try:
-        pulumi("stack init try --non-interactive")
-        pulumi("up --yes --skip-preview --non-interactive --stack try")
-        answer = eventually("the route", lambda: _text("http://127.0.0.1:8394/any") == "hello", 20)
-        assert answer
+        with Program(tmp_path, "alone", PROGRAM).up():
+            url = "http://127.0.0.1:8394/any"
+            assert eventually("the route", lambda: _text(url) == "hello", 20)
     finally:
-        pulumi("destroy --yes --skip-preview --non-interactive --stack try")
         server.remove(force=True)
 
 

@@ -7,19 +7,17 @@ the mount, its way into other containers, and its restart.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from docker.models.containers import Container
 
-from tests.checkout import ENGINE, ROOT, Checkout
+from tests.checkout import ENGINE, Program
 from tests.client import eventually
 
 FOLDER = Path("/srv/buckets")
 PROGRAM = """
-import sys
-sys.path.insert(0, {root!r})
 import pulumi
 from components import DockerHost, DockerHostArgs, EgressArgs, ImageStore
 from components.shared_volume.bucket import BucketMount
@@ -46,31 +44,6 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def pulumi(tmp_path: Path) -> Callable[[str], str]:
-    environment = Checkout(tmp_path, "tbucket", 11, {})
-    program = tmp_path / "program"
-    program.mkdir()
-    (program / "Pulumi.yaml").write_text("name: bucket\nruntime: python\n")
-    (program / "__main__.py").write_text(PROGRAM.format(root=str(ROOT)))
-    (program / "images").symlink_to(ROOT / "images")
-
-    def run(words: str) -> str:
-        settings = f'eval "$(make --no-print-directory -C {environment.root} env)"'
-        done = subprocess.run(
-            ["bash", "-c", f"{settings} && cd {program} && pulumi {words} --non-interactive"],
-            cwd=environment.root,
-            env=environment.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
-
-
-@pytest.fixture
 def user(folder: Path) -> Iterator[Container]:
     """What a user's container is: no root, no capabilities, the folder by propagation."""
     made = ENGINE.containers.run(
@@ -90,24 +63,18 @@ def says(user: Container, command: str) -> str:
 
 
 def test_a_bucket_reaches_users_who_run_already_and_survives_a_restart(
-    user: Container, pulumi: Callable[[str], str]
+    user: Container, tmp_path: Path
 ) -> None:
-    pulumi("stack init try")
-    try:
-        pulumi("up --yes --skip-preview --stack try")
+    with Program(tmp_path, "bucket", PROGRAM).up():
         mounted = "grep -c ' /cloud-storage/data ' /proc/mounts"
         eventually("the mount", lambda: says(user, mounted) == "1", 30)
-        assert (
-            says(user, "echo mine > /cloud-storage/data/file; cat /cloud-storage/data/file")
-            == "mine"
-        )
-        assert says(user, "stat -c %u:%g /cloud-storage/data/file") == "1000:100"
+        file = "/cloud-storage/data/file"
+        assert says(user, f"echo mine > {file}; cat {file}") == "mine"
+        assert says(user, f"stat -c %u:%g {file}") == "1000:100"
         (mount,) = ENGINE.containers.list(filters={"name": "tbucket-bucket-data"})
         stored = ["cat", "/tmp/store/file"]
         eventually("it is stored", lambda: mount.exec_run(stored).output == b"mine\n", 30)
         assert not mount.attrs["HostConfig"]["Privileged"]
         mount.kill()
         mount.start()
-        eventually("again", lambda: says(user, "cat /cloud-storage/data/file") == "mine", 30)
-    finally:
-        pulumi("destroy --yes --skip-preview --stack try")
+        eventually("again", lambda: says(user, f"cat {file}") == "mine", 30)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.checkout import ENGINE, Checkout, running
+from tests.checkout import ENGINE, Checkout, Program, running
 from tests.client import eventually
 from tests.local.conftest import NOTEBOOK, student
 
@@ -73,3 +73,27 @@ def _ends_clean(hub: Checkout) -> None:
     """Here nothing is done by `make` itself: the guard alone stops the users' servers."""
     hub.make("down")
     assert hub.containers() == []
+
+
+PARALLEL = """
+import pulumi_docker as docker
+from components import DockerHost, DockerHostArgs
+
+host = DockerHost.connect(
+    "tparallel", DockerHostArgs(host="ssh://root@127.0.0.1:{port}", ssh_options={options!r})
+)
+for number in range(30):
+    docker.Container(
+        f"c{{number}}",
+        image="debian:bookworm-slim",
+        command=["sleep", "600"],
+        destroy_grace_seconds=0,
+        opts=host.options(None),
+    )
+"""
+
+
+def test_thirty_at_once_over_ssh(tmp_path: Path, ssh_options: list[str]) -> None:
+    text = PARALLEL.format(port=PORT, options=ssh_options)
+    with Program(tmp_path, "parallel", text).up("--parallel", "30") as printed:
+        assert "+ 32 created" in printed
