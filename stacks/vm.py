@@ -16,7 +16,7 @@ from components.platforms.site import Site
 from components.shared_volume.args import SharedVolumeArgs, VolumeKind
 from components.shared_volume.bucket import FOLDER
 
-from . import hub
+from . import hub, preflight
 
 KEPT = ("homes", "shared", "state", "certificates")
 
@@ -51,6 +51,7 @@ def _machine(
         config.site,
         network if isinstance(network, str) else None,
     )
+    preflight.check(pulumi.get_stack(), config, site)
     volumes = {
         name: SharedVolume(_of(name), args, site) for name, args in _in_cloud(config).items()
     }

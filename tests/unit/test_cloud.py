@@ -6,6 +6,7 @@ import base64
 import functools
 import gzip
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from components import config
+from components import config, preflight
 from components.cloud_vm import openstack as cloud_vm_openstack
 from components.cloud_vm.sizes import MachineType
 from components.errors import ConfigError
@@ -133,7 +134,10 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def surround(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A data folder of its own, an OpenStack that lists its flavors, an engine without hooks."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    for name in ("XDG_DATA_HOME", "HOME"):  # no credentials of whoever runs the tests
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in [name for name in os.environ if name.startswith(("AWS_", "OS_", "GOOGLE_"))]:
+        monkeypatch.delenv(name)
     for name in ("register_resource_hook", "_prepare_resource_hooks"):  # mocks have no call-backs
         monkeypatch.setattr(pulumi.runtime.resource, name, _nothing)
     monkeypatch.setattr(pulumi.resource_hooks, "register_resource_hook", lambda hook: None)
@@ -315,6 +319,28 @@ def test_too_much_user_data_is_a_mistake_in_the_stack_file() -> None:
         config.parse(values, "here")
     assert "jupyterhub:vm.cloud_init: found user data of" in str(caught.value)
     assert "allowed: 16384" in str(caught.value)
+
+
+def test_a_quota_that_is_short_stops_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[preflight.Wanted] = []
+
+    def short(wanted: preflight.Wanted) -> list[preflight.Finding]:
+        asked.append(wanted)
+        refused = preflight.Verdict.refused
+        return [preflight.Finding("vm.size", refused, "8 vCPUs; the quota is 5", "5 vCPUs")]
+
+    monkeypatch.setenv("AWS_PROFILE", "class")
+    monkeypatch.setattr(preflight, "check", short)
+    with pytest.raises(pulumi.RunError) as caught:
+        compose.__wrapped__("aws.happy.minimal.yaml")
+    assert "jupyterhub:vm.size: found 8 vCPUs; the quota is 5; allowed: 5 vCPUs" in str(
+        caught.value
+    )
+    (wanted,) = asked
+    assert (wanted.machine_type, wanted.cpus, wanted.volumes) == ("t3.large", 2, (50,))
+    assert (wanted.addresses, wanted.name) == (1, "jupyterhub-test-vm")
 
 
 def test_aws_in_full() -> None:
