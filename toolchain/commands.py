@@ -20,6 +20,7 @@ from . import (
     environment,
     paths,
     plugins,
+    progress,
     pulumi_cli,
     python_env,
     receipt,
@@ -301,6 +302,8 @@ def preview(name: str) -> None:
         )
     answer = stack.previewed()
     print(answer.stdout)
+    for line in progress.notices(answer.stderr):
+        print(line)
     if answer.returncode:
         raise Problem(f"pulumi preview failed, see above. {answer.stderr.strip()}")
 

@@ -13,7 +13,7 @@ _RESOURCE = re.compile(
 )
 _DONE = ("created", "updated", "deleted", "replaced", "created replacement", "deleted original")
 _BUILD = re.compile(r"\bstep (\d+)/(\d+)\b|[Ss]tep (\d+)/(\d+)")
-_NOISE = re.compile(r"using pulumi-(language|resource)-\w+ from \$PATH")
+_NOISE = re.compile(r"using pulumi-(language|resource)-\w+ from \$PATH|0\.0\.0-standin")
 _QUIET_TYPES = ("pulumi:providers:", "jupyterhub:index:", "pulumi:pulumi:Stack")
 
 
@@ -40,6 +40,13 @@ def readable(lines: Iterable[str]) -> Iterator[str]:
         if shown and shown != last_stage:
             last_stage = shown
             yield f"  {shown}"
+
+
+def notices(text: str) -> Iterator[str]:
+    """What a program told besides: `info:` and `warning:` lines, without those on our own parts."""
+    for line in text.splitlines():
+        if line.startswith(("info: ", "warning: ")) and not _NOISE.search(line):
+            yield line
 
 
 def _is_heading(line: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolchain.progress import readable
+from toolchain.progress import notices, readable
 
 PRINTED = """\
 warning: using pulumi-language-python from $PATH at /x/pulumi-language-python
@@ -37,3 +37,21 @@ def test_noise_is_left_out_and_what_failed_is_told() -> None:
         "  Resources:",
         "      + 3 created",
     ]
+
+
+def test_what_a_program_tells_is_shown_once() -> None:
+    lines = [
+        " +  pulumi:pulumi:Stack s creating (3s) info: waiting for ssh on 192.0.2.1: refused",
+        "    pulumi:pulumi:Stack s running info: 192.0.2.1 is ready",
+        "Diagnostics:",
+        "    info: 192.0.2.1 is ready",
+    ]
+    assert [line.strip() for line in readable(lines)] == [
+        "… waiting for ssh on 192.0.2.1: refused",
+        "… 192.0.2.1 is ready",
+    ]
+
+
+def test_notices_are_those_of_the_program() -> None:
+    text = "info: not asked\nwarning: using pulumi-language-python from $PATH at x\nother"
+    assert list(notices(text)) == ["info: not asked"]
