@@ -100,7 +100,9 @@ def _network(name: str, wanted: Wanted, site: Site, parent: pulumi.Resource) -> 
         assert args.network and args.subnet
         subnet = site.looked_up(
             "the subnet's range",
-            lambda: aws.ec2.get_subnet_output(id=args.subnet, region=site.region).cidr_block,
+            lambda: aws.ec2.get_subnet_output(
+                id=args.subnet, region=site.region, opts=site.invoke_options()
+            ).cidr_block,
         )
         return _Network(args.network, args.subnet, subnet, [])
     common: dict[str, Any] = {"region": site.region, "opts": site.options(parent)}
@@ -185,6 +187,7 @@ def _image(wanted: Wanted, site: Site) -> pulumi.Input[str]:
                 {"name": "architecture", "values": [wanted.args.size.arch.value]},
             ],
             region=site.region,
+            opts=site.invoke_options(),
         ).id,
     )
 

@@ -116,14 +116,15 @@ class Site:
 
     def looked_up(self, what: str, look: Callable[[], pulumi.Output[T]]) -> pulumi.Output[T] | str:
         """What the cloud says; in a preview without credentials, a placeholder that says so."""
-        return f"<looked up: {what}>" if self._is_blind else look()
+        return f"<looked up: {what}>" if self.is_blind else look()
 
     def guessed(self, *properties: str) -> list[str]:
         """Properties that hold a placeholder: they are no change of what is there."""
-        return list(properties) if self._is_blind else []
+        return list(properties) if self.is_blind else []
 
     @property
-    def _is_blind(self) -> bool:
+    def is_blind(self) -> bool:
+        """Whether this is a preview that can look nothing up."""
         return pulumi.runtime.is_dry_run() and not self.has_credentials
 
 

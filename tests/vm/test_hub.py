@@ -1,7 +1,7 @@
 """A hub on a real machine: booted with a cloud's user data, prepared by it, reached by ssh.
 
 The tests of this module go on where the one before ended: booting takes minutes without hardware
-support. What is measured goes to artefacts/vm.json.
+support. What is measured goes to tests/artefacts/vm.json.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Surroundings:
         begun = time.monotonic()
         work()
         self.measured[what] = round(time.monotonic() - begun, 1)
-        artefacts = ROOT / "artefacts"
+        artefacts = ROOT / "tests/artefacts"
         artefacts.mkdir(exist_ok=True)
         (artefacts / "vm.json").write_text(json.dumps(self.measured, indent=1))
 
