@@ -110,7 +110,7 @@ def before_destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
     if known is None:
         return state
     with step("Servers and hub on the machine") as current:
-        if _stop_all(known):
+        if _stop_all(stack, known):
             current.result = "stopped"
             return state
         current.result = f"{known.address} does not answer: going on without it"
@@ -118,11 +118,22 @@ def before_destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
     return stack.exported() or {}
 
 
-def _stop_all(known: Machine) -> bool:
-    """Stops every container, the guard first, which ends the users' servers; data is on disk."""
-    guard = "docker ps -q --filter label=pulumi-jupyterhub.role=guard"
-    stop = f"{guard} | xargs -r docker stop -t 90; docker ps -q | xargs -r docker stop -t 30; sync"
-    return known.run(stop, seconds=300).returncode == 0
+def _stop_all(stack: Stack, known: Machine) -> bool:
+    """Stops this deployment's containers, the hub first; users' servers are removed.
+
+    They belong to no resource. Other containers of the machine are nobody's business here.
+    """
+    own = f"--filter label=pulumi-jupyterhub.deployment={stack.deployment}"
+    role = f"docker ps -aq {own} --filter label=pulumi-jupyterhub.role="
+    steps = [
+        f"{role}guard | xargs -r docker stop -t 90",  # it would start the hub again
+        f"{role}hub | xargs -r docker stop -t 30",
+        f"{role}user | xargs -r docker stop -t 30",
+        f"{role}user | xargs -r docker rm -f",
+        f"docker ps -q {own} | xargs -r docker stop -t 30",
+        "sync",
+    ]
+    return known.run("; ".join(steps), seconds=300).returncode == 0
 
 
 def left_behind(stack: Stack, kept: set[str]) -> list[str]:
@@ -165,7 +176,7 @@ def rebuild(name: str) -> None:
     recovery.unlock(stack)
     old = Machine.of(state)
     with step("Servers and hub on the old VM") as current:
-        stopped = old is not None and _stop_all(old)
+        stopped = old is not None and _stop_all(stack, old)
         current.result = "stopped" if stopped else "not reached: going on without it"
     forget_inside(stack, state)
     number = int(stack.facts["rebuild"]) + 1
