@@ -15,8 +15,9 @@ down: ## stop everything, keep all data
 	@$(T) down
 purge: ## delete everything, the data too (YES=1: don't ask)
 	@$(T) purge $(if $(YES),--yes)
-preview: ## show what `make up` would change
-	@$(T) preview
+preview: ## what `make up` would change, and lose (DIFF=1 ALONE=1 REPLACE_OK=a)
+	@$(T) preview $(if $(DIFF),--diff) $(if $(ALONE),--alone) --approve "$(REPLACE_OK)" \
+		--description "$(DESCRIPTION)" --out "$(REPORT)"
 kept: ## what holds data, and how to adopt or delete it
 	@$(T) kept
 place: ## take the first of site.places that has room

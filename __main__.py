@@ -5,13 +5,8 @@ from importlib import import_module
 import pulumi
 
 from components.config import read_stack
-from components.errors import ConfigError
 
-try:
-    config = read_stack()
-except ConfigError as error:
-    raise pulumi.RunError(str(error)) from None
-
+config = read_stack()
 compose = import_module(f"stacks.{config.platform.family}").compose
 for name, value in compose(pulumi.get_stack(), config).items():
     pulumi.export(name, value)

@@ -1,10 +1,24 @@
 """Reusable Pulumi components for a multi-user JupyterHub: these names are the public API."""
 
-from .cloud_vm.args import CloudVMArgs
+from .cloud_vm.args import (
+    Arch,
+    CloudSshArgs,
+    CloudVMArgs,
+    IngressArgs,
+    NetworkArgs,
+    NetworkKind,
+    OperatingSystem,
+    Protocol,
+    PublicAddress,
+    SizeArgs,
+)
 from .cloud_vm.component import CloudVM
-from .dask_cluster.args import DaskClusterArgs
+from .dask_cluster.args import DaskClusterArgs, for_notebooks
 from .dask_cluster.component import DaskCluster
-from .images import EgressArgs, ImageArgs, ImageStore
+from .dns.args import DnsArgs, DnsKind
+from .dns.component import DnsName
+from .errors import ConfigError
+from .images import EgressArgs, ImageArgs, ImageStore, bundled_image
 from .jupyterhub_host.args import (
     CullingArgs,
     HubSecretsArgs,
@@ -15,36 +29,66 @@ from .jupyterhub_host.args import (
     UsersNetworkArgs,
 )
 from .jupyterhub_host.component import JupyterHubHost
+from .machine.args import HostArgs, SoftwareArgs, SshArgs
+from .machine.existing import ExistingHost
 from .platforms.docker_host import DockerHost, DockerHostArgs
-from .shared_volume.args import SharedVolumeArgs
+from .platforms.site import PlaceArgs, Site, SiteArgs
+from .shared_volume.args import Encryption, SharedVolumeArgs, SnapshotArgs, VolumeKind
+from .shared_volume.bucket import BucketMount
 from .shared_volume.component import SharedVolume
 from .traefik_proxy.args import RouteArgs, TcpRouteArgs, TlsArgs, TlsKind, TraefikProxyArgs
 from .traefik_proxy.component import TraefikProxy
 
 __all__ = [
+    "Arch",
+    "BucketMount",
+    "CloudSshArgs",
     "CloudVM",
     "CloudVMArgs",
+    "ConfigError",
     "CullingArgs",
     "DaskCluster",
     "DaskClusterArgs",
+    "DnsArgs",
+    "DnsKind",
+    "DnsName",
     "DockerHost",
     "DockerHostArgs",
     "EgressArgs",
+    "Encryption",
+    "ExistingHost",
+    "HostArgs",
     "HubSecretsArgs",
     "ImageArgs",
     "ImageStore",
+    "IngressArgs",
     "JupyterHubHost",
     "JupyterHubHostArgs",
     "LoginArgs",
     "LoginKind",
+    "NetworkArgs",
+    "NetworkKind",
     "NotebookImageArgs",
+    "OperatingSystem",
+    "PlaceArgs",
+    "Protocol",
+    "PublicAddress",
     "RouteArgs",
     "SharedVolume",
     "SharedVolumeArgs",
+    "Site",
+    "SiteArgs",
+    "SizeArgs",
+    "SnapshotArgs",
+    "SoftwareArgs",
+    "SshArgs",
     "TcpRouteArgs",
     "TlsArgs",
     "TlsKind",
     "TraefikProxy",
     "TraefikProxyArgs",
     "UsersNetworkArgs",
+    "VolumeKind",
+    "bundled_image",
+    "for_notebooks",
 ]

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pulumi
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, WrapValidator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    WrapValidator,
+    field_validator,
+)
+from pydantic._internal._model_construction import ModelMetaclass
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
+from .errors import report
 
-class Args(BaseModel):
+
+class _ArgsMeta(ModelMetaclass):
+    """Says what is wrong in the form that a stack file's mistakes have, also in a program.
+
+    Only for a model that a program makes itself: inside of one that is being validated, pydantic
+    collects the faults, and doesn't come by here.
+    """
+
+    if not TYPE_CHECKING:  # there, calling a class gives what its fields say
+
+        def __call__(cls, /, **values):
+            try:
+                return super().__call__(**values)
+            except ValidationError as error:
+                raise report(error, cls, cls.__name__, f"{cls.__name__}.") from None
+
+
+class Args(BaseModel, metaclass=_ArgsMeta):
     """Base of all args models: unknown keys are refused, values can't change after validation."""
 
     model_config = ConfigDict(
@@ -36,6 +65,28 @@ if TYPE_CHECKING:
 else:
     InputStr = Annotated[str, WrapValidator(_outputs_pass)]
     InputSecret = Annotated[SecretStr, WrapValidator(_outputs_pass)]
+
+
+def matching(pattern: str, *names: str, form: str | None = None) -> Any:
+    """A rule for fields that take Outputs: what is known already has to look like this."""
+
+    def check(value: Any) -> Any:
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not re.fullmatch(pattern, text):
+                raise ValueError(form or f"text that matches {pattern}")
+        return value
+
+    return field_validator(*names)(check)
+
+
+def plain(value: pulumi.Input[str] | None) -> str | None:
+    """The text that is known without the engine; a stack file has nothing else."""
+    return value if isinstance(value, str) else None
+
+
+def outputs_in(values: Mapping[str, Any]) -> list[str]:
+    """Names of the values that are only known while the engine runs."""
+    return [name for name, value in values.items() if isinstance(value, pulumi.Output)]
 
 
 def secret(value: InputSecret) -> pulumi.Output[str]:

@@ -168,7 +168,7 @@ class StackConfig(Args):
             return values  # its own mistake is reported
         platform = Platform(values["platform"])
         if platform is Platform.local:
-            return values
+            return _under({"egress": EgressArgs.of_environment()}, values)
         return _under(_IN_A_CLOUD if platform.is_cloud else _ON_A_NETWORK, values)
 
     @model_validator(mode="after")

@@ -6,19 +6,27 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
+import pulumi
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 Location = tuple[int | str, ...]
+ROOT = "jupyterhub:"  # what paths in a stack file begin with
 
 
-class ConfigError(Exception):
-    """A configuration that can't be used. Its text is the whole report."""
+class ConfigError(pulumi.RunError, ValueError):
+    """A configuration that can't be used. Its text is the whole report.
+
+    Pulumi prints the text of a RunError, and no traceback, before it makes anything.
+    """
 
 
-def report(error: ValidationError, model: type[BaseModel], source: str) -> ConfigError:
+def report(
+    error: ValidationError, model: type[BaseModel], source: str, root: str = ROOT
+) -> ConfigError:
     """All faults that pydantic found, each with its path, what was found and what is allowed."""
-    return mistakes((_fault(each, model) for each in error.errors(include_url=False)), source)
+    found = error.errors(include_url=False)
+    return mistakes((_fault(each, model, root) for each in found), source)
 
 
 def mistakes(faults: Iterable[str], source: str) -> ConfigError:
@@ -29,28 +37,47 @@ def mistakes(faults: Iterable[str], source: str) -> ConfigError:
     return ConfigError("\n".join([head, *(f"  {line}" for line in lines)]))
 
 
-def _fault(detail: ErrorDetails, model: type[BaseModel]) -> str:
+def _fault(detail: ErrorDetails, model: type[BaseModel], root: str) -> str:
     location = detail["loc"]
-    path = path_of(location)
+    path = path_of(location, root)
     if detail["type"] == "extra_forbidden":
         return f"{path}: unknown key. {_nearest(location, model)}"
     if detail["type"] == "missing":
         return f"{path}: missing. It needs a value: {_description(location, model)}"
+    if isinstance(detail["input"], pulumi.Output):
+        return f"{path}: found an Output; allowed: a plain value, known before anything is made"
     allowed = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"{path}: found {_found(detail)}; allowed: {allowed}"
+    return f"{path}: found {_found(detail, model)}; allowed: {allowed}"
 
 
-def path_of(location: Sequence[int | str]) -> str:
+def path_of(location: Sequence[int | str], root: str = ROOT) -> str:
     """The path as it is written in the stack file: `jupyterhub:hub.images[0].title`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return "jupyterhub:" + text.removeprefix(".")
+    return root + text.removeprefix(".")
 
 
-def _found(detail: ErrorDetails) -> str:
-    if detail["loc"] and detail["loc"][0] == "secrets":
-        return "a secret"
+def _found(detail: ErrorDetails, model: type[BaseModel]) -> str:
     value = detail["input"]
-    return "this section" if isinstance(value, dict | BaseModel) else repr(value)
+    if isinstance(value, dict | BaseModel):
+        return "this section"
+    return "a secret" if _is_secret(detail["loc"], model) else repr(value)
+
+
+def _is_secret(location: Location, model: type[BaseModel]) -> bool:
+    """Whether the path leads to a secret, or to something inside of one."""
+    for end in range(1, len(location) + 1):
+        parent = model_at(location[: end - 1], model)
+        field = parent.model_fields.get(str(location[end - 1])) if parent else None
+        if field and _holds_secrets(field.annotation):
+            return True
+    return False
+
+
+def _holds_secrets(annotation: Any) -> bool:
+    inner = model_in(annotation)
+    return "SecretStr" in repr(annotation) or bool(
+        inner and any("SecretStr" in repr(f.annotation) for f in inner.model_fields.values())
+    )
 
 
 def _nearest(location: Location, model: type[BaseModel]) -> str:

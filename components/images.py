@@ -11,48 +11,61 @@ from pathlib import Path
 from typing import Self
 
 import pulumi
-import pulumi_docker as docker
 from pydantic import model_validator
 
 from .args import Args, field
 from .platforms.docker_host import DockerHost
 
 EXTRA_CA = "extra-ca.crt"
+# Relative, so that the state holds the same path on every machine that previews the stack.
+_CONTEXTS = Path(".pulumi-jupyterhub/contexts")
 _NOT_CONTENT = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", EXTRA_CA}
 
 
-def _from_environment(*names: str) -> str | None:
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+def bundled_image(name: str) -> Path:
+    """Folder of an image that comes with this library: `hub`, `notebook`, `dask`, `rclone`."""
+    installed = Path(__file__).parent / "bundled" / name
+    return installed if installed.is_dir() else Path("images") / name
+
+
+_VARIABLES = {
+    "http_proxy": ("HTTP_PROXY", "http_proxy"),
+    "https_proxy": ("HTTPS_PROXY", "https_proxy"),
+    "no_proxy": ("NO_PROXY", "no_proxy"),
+    "ca_bundle": ("PULUMI_JUPYTERHUB_CA_BUNDLE",),
+    "pip_index_url": ("PIP_INDEX_URL",),
+}
 
 
 class EgressArgs(Args):
     """How this site reaches the internet: proxies, mirrors, an extra certificate authority.
 
-    Passed to image builds, to the hub and to every notebook.
+    Passed to image builds, to the hub and to every notebook. What your shell says counts for a hub
+    on your own machine only: a VM's way out is not a laptop's, and a preview by CI not another one.
     """
 
     http_proxy: str | None = field(
-        default_factory=lambda: _from_environment("HTTP_PROXY", "http_proxy"),
-        description="Proxy for plain HTTP. Default: the environment's HTTP_PROXY.",
+        None,
+        description="Proxy for plain HTTP. Default with `local`: HTTP_PROXY of your shell.",
         change="replaces the hub container; running servers get it when they restart",
     )
     https_proxy: str | None = field(
-        default_factory=lambda: _from_environment("HTTPS_PROXY", "https_proxy"),
-        description="Proxy for HTTPS. Default: the environment's HTTPS_PROXY.",
+        None,
+        description="Proxy for HTTPS. Default with `local`: HTTPS_PROXY of your shell.",
         change="replaces the hub container; running servers get it when they restart",
     )
     no_proxy: str | None = field(
-        default_factory=lambda: _from_environment("NO_PROXY", "no_proxy"),
-        description="Hosts reached without a proxy, with commas. Default: NO_PROXY.",
+        None,
+        description="Hosts reached without a proxy, with commas. Default with `local`: NO_PROXY.",
         change="replaces the hub container; running servers get it when they restart",
     )
     ca_bundle: Path | None = field(
-        default_factory=lambda: _from_environment("PULUMI_JUPYTERHUB_CA_BUNDLE"),
+        None,
         description="File of extra certificate authorities (PEM), built into the images.",
         change="rebuilds the images and replaces the hub container",
     )
     pip_index_url: str | None = field(
-        default_factory=lambda: _from_environment("PIP_INDEX_URL"),
+        None,
         description="Mirror of the Python package index for builds, without a password in it.",
         change="nothing on the running system; used by the next build",
     )
@@ -61,6 +74,15 @@ class EgressArgs(Args):
         description="Mirror of Debian's packages for builds: `http://mirror/debian`.",
         change="nothing on the running system; used by the next build",
     )
+
+    @staticmethod
+    def of_environment() -> dict[str, str]:
+        """What this shell says of it, as values for the fields."""
+        found = {
+            name: next((os.environ[v] for v in variables if os.environ.get(v)), None)
+            for name, variables in _VARIABLES.items()
+        }
+        return {name: value for name, value in found.items() if value}
 
     @model_validator(mode="after")
     def _bundle_exists(self) -> Self:
@@ -117,6 +139,9 @@ class ImageArgs(Args):
         return self
 
 
+Parent = pulumi.Resource | None
+
+
 @dataclass(frozen=True)
 class Image:
     """An image on the engine: its reference, and the resources that put it there."""
@@ -129,10 +154,10 @@ class ImageStore:
     """Puts images on one engine, each once, however many components ask for it."""
 
     def __init__(
-        self, host: DockerHost, egress: EgressArgs, parent: pulumi.Resource | None = None
+        self, host: DockerHost, egress: EgressArgs | None = None, parent: Parent = None
     ) -> None:
         self._host = host
-        self._egress = egress
+        self._egress = egress or EgressArgs()
         self._parent = parent
         self._images: dict[str, Image] = {}
 
@@ -145,6 +170,8 @@ class ImageStore:
         return self._built(args.build, base)
 
     def _pulled(self, reference: str) -> Image:
+        import pulumi_docker as docker  # there, or there would be no DockerHost
+
         if reference not in self._images:
             made = docker.RemoteImage(
                 f"image-{_slug(reference)}",
@@ -156,6 +183,8 @@ class ImageStore:
         return self._images[reference]
 
     def _built(self, folder: Path, base: Image | None) -> Image:
+        import pulumi_docker as docker
+
         build_args = {"BASE_IMAGE": base.reference} if base else {}
         digest = content_digest(folder, self._egress.ca_bundle, build_args)
         reference = f"pulumi-jupyterhub/{folder.name}:{digest}"
@@ -184,11 +213,16 @@ def content_digest(folder: Path, ca_bundle: Path | None, build_args: Mapping[str
     """
     digest = hashlib.sha256(repr(sorted(build_args.items())).encode())
     for path in _content(folder):
-        executable = os.access(path, os.X_OK)
-        digest.update(f"{path.relative_to(folder)} {executable} ".encode() + path.read_bytes())
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder)} {_is_script(content)} ".encode() + content)
     if ca_bundle:
         digest.update(ca_bundle.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _is_script(content: bytes) -> bool:
+    """What may be executed. Files' own bits don't survive a wheel."""
+    return content.startswith(b"#!")
 
 
 def _content(folder: Path) -> Iterator[Path]:
@@ -201,17 +235,20 @@ def _content(folder: Path) -> Iterator[Path]:
 def _staged(folder: Path, ca_bundle: Path | None, digest: str) -> Path:
     """A copy of the folder to build from, with the extra certificates beside the Dockerfile.
 
-    The folder's own tree stays as it is, and the path changes with the content only.
+    The folder's own tree stays as it is, and the path changes with the content only. It is in the
+    program's folder, where the engine's plugins run, too.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    target = cache / "pulumi-jupyterhub" / "contexts" / f"{folder.name}-{digest}"
+    target = _CONTEXTS / f"{folder.name}-{digest}"
     if target.is_dir():
         return target
     partial = target.with_name(f"{target.name}.{os.getpid()}")
+    partial.mkdir(parents=True)
+    (_CONTEXTS.parent / ".gitignore").write_text("*\n")  # nothing of it belongs into a repository
     for path in _content(folder):
         copy = partial / path.relative_to(folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, copy)
+        shutil.copyfile(path, copy)
+        copy.chmod(0o755 if _is_script(copy.read_bytes()) else 0o644)
     if ca_bundle:
         shutil.copy(ca_bundle, partial / EXTRA_CA)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from components import preflight
+from components.args import plain
 from components.cloud_vm.args import PublicAddress
 from components.cloud_vm.sizes import MachineType, NoFit, has_table, smallest, table
 from components.config import StackConfig
@@ -37,15 +38,15 @@ def wanted(config: StackConfig, site: Site) -> preflight.Wanted:
         region=site.region,
         zone=site.zone,
         account=site.account,
-        machine_type=kind.name if kind else vm.machine_type,
+        machine_type=kind.name if kind else plain(vm.machine_type),
         cpus=kind.cpus if kind else vm.size.cpus,
         memory=kind.memory if kind else int(vm.size.memory),
         gpus=vm.size.gpus,
-        image=vm.image,
+        image=plain(vm.image),
         volumes=tuple(args.gigabytes for args in blocks if not args.volume),
         addresses=int(vm.network.address is PublicAddress.fixed),
-        address_pool=vm.network.address_pool,
-        domain=config.dns.name,
+        address_pool=plain(vm.network.address_pool),
+        domain=plain(config.dns.name),
         spot=vm.spot,
     )
 

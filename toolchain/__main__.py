@@ -7,7 +7,7 @@ import http.client
 import os
 import sys
 
-from . import backend, commands, logs, paths, place, roster, vm
+from . import backend, commands, logs, paths, place, preview, roster, vm
 from .engine import EngineError
 from .steps import Problem
 
@@ -27,7 +27,12 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--take-over", action="store_true", help="a hub of another account, too")
     command("down", "stop everything, keep the data")
     command("purge", "delete everything, the data too").add_argument("--yes", action="store_true")
-    command("preview", "show what up would change")
+    look = command("preview", "show what up would change, and whether data would be lost")
+    look.add_argument("--diff", action="store_true", help="Pulumi's own text, not the report")
+    look.add_argument("--alone", action="store_true", help="without state, secrets, credentials")
+    look.add_argument("--approve", default="", metavar="RESOURCES", help="that may be replaced")
+    look.add_argument("--description", default="", metavar="FILE", help="of the pull request")
+    look.add_argument("--out", default="", metavar="FILE", help="for the report, too")
     command("rebuild", "a new VM from a new image, on the same data")
     command("place", "take the first of site.places that has room")
     shared = command("backend", "keep the state where colleagues and CI reach it")
@@ -47,6 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _wishes(given: argparse.Namespace) -> preview.Wishes:
+    return preview.Wishes(given.diff, given.alone, given.approve, given.description, given.out)
+
+
 def _run(arguments: argparse.Namespace) -> None:
     stack = arguments.stack
     match arguments.command:
@@ -59,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> None:
         case "purge":
             commands.purge(stack, arguments.yes)
         case "preview":
-            commands.preview(stack)
+            preview.show(stack, _wishes(arguments))
         case "rebuild":
             vm.rebuild(stack)
         case "place":

@@ -19,8 +19,6 @@ from . import (
     docker_engine,
     environment,
     paths,
-    plugins,
-    progress,
     pulumi_cli,
     python_env,
     receipt,
@@ -283,29 +281,6 @@ def purge(name: str, yes: bool) -> None:
     print(f"Deleted: {', '.join(names)}")
     if Machine.of(state) and not stack.cloud:
         print("The folders on the machine are left; there: sudo rm -r /srv/data")
-
-
-def preview(name: str) -> None:
-    """What `up` would change."""
-    python_env.ensure()
-    found = pulumi_cli.ensure()
-    stack = Stack(name)
-    stack.ensure()
-    _ = stack.facts
-    absent = ["docker"] if found.own_docker_plugin else []
-    if stack.cloud and not plugins.install(found.program, stack.cloud):
-        absent.append(stack.cloud)
-    if absent:
-        print(
-            f"Not here: the official plugin for {' and '.join(absent)}. This preview is made with "
-            "the project's stand-in: what would be made is right, ids and look-ups are invented."
-        )
-    answer = stack.previewed()
-    print(answer.stdout)
-    for line in progress.notices(answer.stderr):
-        print(line)
-    if answer.returncode:
-        raise Problem(f"pulumi preview failed, see above. {answer.stderr.strip()}")
 
 
 def outputs(name: str) -> None:

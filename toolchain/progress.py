@@ -42,13 +42,6 @@ def readable(lines: Iterable[str]) -> Iterator[str]:
             yield f"  {shown}"
 
 
-def notices(text: str) -> Iterator[str]:
-    """What a program told besides: `info:` and `warning:` lines, without those on our own parts."""
-    for line in text.splitlines():
-        if line.startswith(("info: ", "warning: ")) and not _NOISE.search(line):
-            yield line
-
-
 def _is_heading(line: str) -> bool:
     return bool(re.fullmatch(r" +\S+:\S+ \(\S+\):", line))
 

@@ -48,6 +48,17 @@ MAKERS: Mapping[str, Callable[[], str]] = {
 _FOR_ANOTHER_MACHINE = {"ssh_key"}
 
 
+# `{secure: …}` on a line of its own below the key, or beside it.
+_UNREADABLE = re.compile(r"(?<=:)\s*\n\s+secure: *\S.*|\{ *secure: *[^}]+\}")
+_INVENTED = f' "{"0" * 64}"'
+
+
+def readable(stack_file: str) -> str:
+    """A stack file's text with invented values for its secrets, which only their owner can read."""
+    without_salt = re.sub(r"^encryptionsalt:.*\n", "", stack_file, flags=re.M)
+    return _UNREADABLE.sub(_INVENTED, without_salt)
+
+
 def missing(stack_file: Path) -> list[str]:
     """Names that the stack file has no secret for yet."""
     text = stack_file.read_text()

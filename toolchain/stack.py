@@ -22,10 +22,11 @@ from .steps import Problem, step
 class Stack:
     """Everything that the commands need to know of one stack."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, root: Path = paths.ROOT) -> None:
         self.name = name
         self.deployment = f"jupyterhub-{name}"
-        self.file = paths.ROOT / "stacks" / f"Pulumi.{name}.yaml"
+        self.root = root
+        self.file = root / "stacks" / f"Pulumi.{name}.yaml"
 
     @functools.cached_property
     def environment(self) -> dict[str, str]:
@@ -65,7 +66,7 @@ class Stack:
         command = [str(python_env.PYTHON), "-m", "components.config", self.name]
         answer = subprocess.run(
             command,
-            cwd=paths.ROOT,
+            cwd=self.root,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -109,14 +110,14 @@ class Stack:
             raise
         return process.wait() == 0
 
-    def previewed(self) -> subprocess.CompletedProcess[str]:
+    def previewed(self, form: str) -> subprocess.CompletedProcess[str]:
         """What `pulumi preview` says; with the stand-in where the official plugin isn't here."""
         surroundings = self._surroundings
         if self.cloud and not plugins.install(self.program, self.cloud):
             path = f"{plugins.STANDINS}:{self.environment['PATH']}"
             surroundings["env"] = self.environment | {"PATH": path}
         return subprocess.run(
-            self._command(("preview", "--diff", "--color", "never")),
+            self._command(("preview", form, "--color", "never")),
             **surroundings,
             capture_output=True,
             check=False,
@@ -127,7 +128,7 @@ class Stack:
 
     @property
     def _surroundings(self) -> dict[str, Any]:
-        return {"cwd": paths.ROOT, "env": self.environment, "text": True}
+        return {"cwd": self.root, "env": self.environment, "text": True}
 
     def require(self, *arguments: str, given: str = "") -> str:
         """The output of a `pulumi` command that has to work; `given` is its standard input."""
@@ -150,7 +151,7 @@ class Stack:
     def require_file(self) -> None:
         """Stops where there is no such stack."""
         if not self.file.exists():
-            raise Problem(f"There is no {self.file.relative_to(paths.ROOT)}.{_others()}")
+            raise Problem(f"There is no {self.file.relative_to(self.root)}.{_others()}")
 
     def ensure(self) -> dict[str, Any]:
         """Makes the stack and its secrets where they are missing; returns its state."""

@@ -152,7 +152,7 @@ class NetworkArgs(Args):
     subnet: InputStr | None = field(
         None, description="Id of your subnet, with `existing`.", change="replaces the VM"
     )
-    security_groups: list[str] = field(
+    security_groups: list[InputStr] = field(
         [], description="Ids of further security groups.", change=_IN_PLACE
     )
     cidr: Cidr = field(
@@ -166,7 +166,7 @@ class NetworkArgs(Args):
         ),
         change=_IN_PLACE + "; the URL changes",
     )
-    address_pool: str | None = field(
+    address_pool: InputStr | None = field(
         None,
         description="OpenStack: name of the external network that floating IPs come from.",
         change="replaces the floating IP: the URL changes",
@@ -208,18 +208,16 @@ class CloudVMArgs(Args):
     size: SizeArgs = field(
         SizeArgs(), description="What it needs at least.", change="restarts the VM: minutes"
     )
-    machine_type: str | None = field(
+    machine_type: InputStr | None = field(
         None,
-        pattern=r"^\S+$",
         description="The cloud's own name of a type (flavor), instead of `size`.",
         change="restarts the VM: minutes",
     )
     os: OperatingSystem = field(
         OperatingSystem.ubuntu_24_04, description="Operating system, by name.", change=_REBUILD
     )
-    image: str | None = field(
+    image: InputStr | None = field(
         None,
-        pattern=r"^\S.*$",
         description="An image's id, or name on OpenStack, instead of `os`; it needs cloud-init.",
         change=_REBUILD,
     )
@@ -258,7 +256,7 @@ class CloudVMArgs(Args):
     secure_boot: bool = field(
         True, description="Boot only signed systems, where the cloud has it (GCP).", change=_REBUILD
     )
-    metadata: dict[str, str] = field(
+    metadata: dict[str, InputStr] = field(
         {},
         description="The cloud's own metadata for the VM: `cern-waitdns: 'false'`.",
         change=_REBUILD,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from typing import Any
 
 import pulumi
 
@@ -14,6 +12,7 @@ from ..machine import cloud_init, ssh
 from ..machine.desired import Mount, desired_state
 from ..machine.gate import gate
 from ..platforms.docker_host import DockerHost
+from ..platforms.pick import pick
 from ..platforms.site import Site
 from ..shared_volume.component import SharedVolume
 from .args import CloudVMArgs
@@ -106,14 +105,15 @@ class CloudVM(pulumi.ComponentResource):
         site: Site,
         volumes: Mapping[str, SharedVolume],
         desired: pulumi.Output[str],
-        own_key: str,
+        own_key: pulumi.Output[str],
     ) -> Made:
-        def packed(text: str) -> str:
-            data = cloud_init.user_data(args.ssh, own_key, text, args.cloud_init)
+        def packed(known: list[str]) -> str:
+            data = cloud_init.user_data(args.ssh, known[0], known[1], args.cloud_init)
             return base64.b64encode(data).decode()
 
-        wanted = Wanted(args, self.machine_type, desired.apply(packed), volumes)
-        made: Made = _platform(site).create(name, wanted, site, self)
+        user_data = pulumi.Output.all(own_key, desired).apply(packed)
+        wanted = Wanted(args, self.machine_type, user_data, volumes)
+        made: Made = pick(__package__, site.platform).create(name, wanted, site, self)
         return made
 
     def _machine_type(self, name: str, args: CloudVMArgs, site: Site) -> pulumi.Output[str]:
@@ -132,12 +132,8 @@ class CloudVM(pulumi.ComponentResource):
         return kept.output.apply(str)
 
 
-def _platform(site: Site) -> Any:
-    return import_module(f".{site.platform}", __package__)
-
-
 def _pick(args: CloudVMArgs, site: Site) -> str:
-    offered = _platform(site).machine_types(site)
+    offered = pick(__package__, site.platform).machine_types(site)
     if offered is None:
         return "<looked up: the smallest flavor that fits>"
     try:

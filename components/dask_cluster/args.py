@@ -7,8 +7,8 @@ from typing import Self
 from pydantic import ByteSize, model_validator
 
 from ..args import Args, field
-from ..jupyterhub_host.args import UsersNetworkArgs
-from ..platforms.containers import gateway_of
+from ..jupyterhub_host.args import check_private
+from ..platforms.addresses import gateway_of
 
 SCHEDULER_PORT, DASHBOARD_PORT = 8786, 8787
 _WORKERS = "replaces the workers; what they compute is computed again"
@@ -48,7 +48,7 @@ class DaskClusterArgs(Args):
 
     @model_validator(mode="after")
     def _is_private(self) -> Self:
-        UsersNetworkArgs(subnet=self.subnet)
+        check_private(self.subnet)
         return self
 
 

@@ -7,6 +7,7 @@ import pulumi
 from ..images import ImageStore
 from ..jupyterhub_host.component import JupyterHubHost
 from ..platforms.docker_host import DockerHost
+from ..platforms.pick import pick
 from ..shared_volume.component import SharedVolume
 from .args import DaskClusterArgs
 
@@ -31,7 +32,8 @@ class DaskCluster(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:DaskCluster", name, {}, opts)
-        from . import docker
 
-        self.address = docker.create(name, args, host, images, hub, shared, self).address
+        self.address = (
+            pick(__package__, "docker").create(name, args, host, images, hub, shared, self).address
+        )
         self.register_outputs({"address": self.address})

@@ -11,6 +11,7 @@ import pulumi_docker as docker
 from ..images import ImageStore
 from ..jupyterhub_host.component import JupyterHubHost
 from ..platforms import containers
+from ..platforms.addresses import address_in, gateway_of
 from ..platforms.docker_host import DockerHost
 from ..shared_volume.component import SharedVolume
 from ..traefik_proxy.args import TcpRouteArgs, TraefikProxyArgs
@@ -44,7 +45,7 @@ def create(
     notebook = hub.args.images[0]
     image = images.get(notebook.source)
     network = containers.network(name, host, parent, role="dask", subnet=args.subnet, icc=True)
-    scheduler_address = containers.address_in(args.subnet, 2)
+    scheduler_address = address_in(args.subnet, 2)
     common: dict[str, Any] = {
         "image": image.reference,
         "user": f"{notebook.uid}:{notebook.gid}",
@@ -85,7 +86,7 @@ def create(
             volumes=[containers.mount(shared.volume, f"{notebook.home}/shared", read_only=True)],
             **common,
         )
-    gateway = containers.gateway_of(hub.args.network.subnet)
+    gateway = gateway_of(hub.args.network.subnet)
     TraefikProxy(
         f"{name}-ingress",
         TraefikProxyArgs(

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from ..args import Args, field
+from ..args import Args, InputStr, field, matching
 
 
 class DnsKind(str, Enum):
@@ -30,16 +30,13 @@ class DnsArgs(Args):
         ),
         change="changes the URL; replaces the proxy and hub containers",
     )
-    name: str | None = field(
+    name: InputStr | None = field(
         None,
-        max_length=253,
-        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$",
         description="Full name of the hub: `hub.example.org`, with `managed` or `none`.",
         change="changes the URL; replaces the proxy and hub containers",
     )
-    zone: str | None = field(
+    zone: InputStr | None = field(
         None,
-        pattern=r"^\S+$",
         description="Id (AWS), name (GCP) or id (OpenStack) of the DNS zone, with `managed`.",
         change="makes the record in the other zone",
     )
@@ -55,6 +52,13 @@ class DnsArgs(Args):
     ttl: int = field(
         300, ge=30, le=86400, unit="seconds", description="Lifetime of a record.", change="in place"
     )
+
+    _name = matching(
+        r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}",
+        "name",
+        form="a full name in small letters, like hub.example.org",
+    )
+    _zone = matching(r"\S+", "zone", form="the zone's id or name")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

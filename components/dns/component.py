@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 
 import pulumi
 
+from ..platforms.pick import pick
 from ..platforms.site import Site
 from .args import DnsArgs, DnsKind
 
@@ -32,17 +32,18 @@ class DnsName(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:DnsName", name, {}, opts)
-        self.name = address.apply(lambda at: name_for(args, at))
+        own = pulumi.Output.from_input(args.name)
+        self.name = pulumi.Output.all(own, address).apply(
+            lambda known: known[0] or name_for(args, known[1])
+        )
         if args.kind is DnsKind.managed:
             assert site
-            import_module(f".{site.platform}", __package__).create(name, args, address, site, self)
+            pick(__package__, site.platform).create(name, args, address, site, self)
         self.register_outputs({"name": self.name})
 
 
 def name_for(args: DnsArgs, address: str) -> str:
-    """The name of an address: `203-0-113-7.sslip.io` without a name of one's own."""
-    if args.name:
-        return args.name
+    """The name of an address where there is none of one's own: `203-0-113-7.sslip.io`."""
     is_address = re.fullmatch(r"[0-9.]+|[0-9a-f:]+", address)
     if args.kind is DnsKind.none or not is_address:
         return address

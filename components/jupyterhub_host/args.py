@@ -11,13 +11,16 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ByteSize, model_validator
 
-from ..args import Args, InputSecret, field
-from ..images import ImageArgs
+from ..args import Args, InputSecret, InputStr, field, matching
+from ..images import ImageArgs, bundled_image
 
 _USER_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,62}")
-_NOTEBOOK = Path("images/notebook")
 _HUB_REPLACED = "replaces the hub container: some seconds without new logins; servers go on"
 _NEXT_START = "replaces the hub container; running servers get it when their user restarts"
+
+
+def _default_image() -> NotebookImageArgs:
+    return NotebookImageArgs(source=ImageArgs(build=bundled_image("notebook")))
 
 
 def _user_name(name: str) -> str:
@@ -187,7 +190,7 @@ class NotebookImageArgs(Args):
         description="Size of /dev/shm, counted as memory when used (PyTorch's loaders need it).",
         change=_NEXT_START,
     )
-    environment: dict[str, str] = field(
+    environment: dict[str, InputStr] = field(
         {}, description="Environment variables of the server; no secrets.", change=_NEXT_START
     )
 
@@ -220,6 +223,16 @@ class CullingArgs(Args):
     )
 
 
+def check_private(subnet: str) -> None:
+    """Refuses a subnet that isn't a private range of a sensible size."""
+    try:
+        network = ipaddress.ip_network(subnet)
+    except ValueError:
+        raise ValueError(f"subnet {subnet!r} is no range like 10.231.0.0/20") from None
+    if network.version != 4 or not network.is_private or not 16 <= network.prefixlen <= 26:
+        raise ValueError("subnet must be a private IPv4 range from /16 to /26")
+
+
 class UsersNetworkArgs(Args):
     """The network that notebooks are on, without a way from one to another."""
 
@@ -238,23 +251,16 @@ class UsersNetworkArgs(Args):
 
     @model_validator(mode="after")
     def _is_private(self) -> Self:
-        try:
-            network = ipaddress.ip_network(self.subnet)
-        except ValueError:
-            raise ValueError(f"subnet {self.subnet!r} is no range like 10.231.0.0/20") from None
-        if network.version != 4 or not network.is_private or not 16 <= network.prefixlen <= 26:
-            raise ValueError("subnet must be a private IPv4 range from /16 to /26")
+        check_private(self.subnet)
         return self
 
 
 class JupyterHubHostArgs(Args):
     """A JupyterHub on one host."""
 
-    title: str = field(
+    title: InputStr = field(
         "JupyterHub",
-        min_length=1,
-        max_length=80,
-        description="Name of the hub on its pages.",
+        description="Name of the hub on its pages, 1 to 80 characters.",
         change=_HUB_REPLACED,
     )
     admins: list[UserName] = field(
@@ -267,17 +273,17 @@ class JupyterHubHostArgs(Args):
         LoginArgs(), description="Who may log in, and how.", change=_HUB_REPLACED
     )
     image: ImageArgs = field(
-        default_factory=lambda: ImageArgs(build=Path("images/hub")),
+        default_factory=lambda: ImageArgs(build=bundled_image("hub")),
         description="The hub's own image. Default: built from `images/hub`.",
         change=_HUB_REPLACED,
     )
     images: list[NotebookImageArgs] = field(
-        default_factory=lambda: [NotebookImageArgs(source=ImageArgs(build=_NOTEBOOK))],
+        default_factory=lambda: [_default_image()],
         min_length=1,
         description="Images that users can start, the default first. Default: `images/notebook`.",
         change=_NEXT_START,
     )
-    environment: dict[str, str] = field(
+    environment: dict[str, InputStr] = field(
         {}, description="Environment variables of every server; no secrets.", change=_NEXT_START
     )
     network: UsersNetworkArgs = field(
@@ -314,6 +320,8 @@ class JupyterHubHostArgs(Args):
         description="A server that takes longer, counted from its turn, has failed.",
         change=_HUB_REPLACED,
     )
+
+    _title = matching(r".{1,80}", "title", form="1 to 80 characters")
 
     @model_validator(mode="after")
     def _titles_differ(self) -> Self:

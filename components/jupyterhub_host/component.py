@@ -8,6 +8,7 @@ import pulumi
 
 from ..images import EgressArgs, ImageStore
 from ..platforms.docker_host import DockerHost
+from ..platforms.pick import pick
 from ..shared_volume.component import SharedVolume
 from ..traefik_proxy.component import TraefikProxy
 from .args import HubSecretsArgs, JupyterHubHostArgs
@@ -49,9 +50,8 @@ class JupyterHubHost(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:JupyterHubHost", name, {}, opts)
-        from . import docker
 
-        made = docker.create(
+        made = pick(__package__, "docker").create(
             name,
             args,
             secrets,

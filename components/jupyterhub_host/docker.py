@@ -58,27 +58,20 @@ def create(
     )
     reach = egress.environment("127.0.0.1", closed["gateway"])
     guard = _guard(name, host, parent, image, network, closed)
-    document = pulumi.Output.all(
-        homes=volumes["homes"].volume, shared=volumes["shared"].volume, url=proxy.url
-    ).apply(
-        lambda known: json.dumps(
-            settings_document(
-                args,
-                deployment=host.deployment,
-                network=closed,
-                proxy={
-                    "api_url": f"http://127.0.0.1:{proxy.args.api_port}",
-                    "entry_point": proxy.args.entry_point,
-                    "public_url": known["url"],
-                },
-                references=[each.reference for each in offered],
-                homes=known["homes"],
-                shared=known["shared"],
-                environment=reach,
-                cloud_storage=cloud_storage,
-            ),
-            indent=1,
-        )
+    document = settings_document(
+        args,
+        deployment=host.deployment,
+        network=closed,
+        proxy={
+            "api_url": f"http://127.0.0.1:{proxy.args.api_port}",
+            "entry_point": proxy.args.entry_point,
+            "public_url": proxy.url,
+        },
+        references=[each.reference for each in offered],
+        homes=volumes["homes"].volume,
+        shared=volumes["shared"].volume,
+        environment=reach,
+        cloud_storage=cloud_storage,
     )
     containers.container(
         name,
@@ -104,7 +97,9 @@ def create(
             containers.mount(proxy.routes_volume, "/srv/routes"),
         ],
         uploads=[
-            containers.file("/etc/jupyterhub/settings.json", document),
+            containers.file(
+                "/etc/jupyterhub/settings.json", pulumi.Output.json_dumps(document, indent=1)
+            ),
             containers.file("/etc/jupyterhub/secrets.json", _secrets(secrets), private=True),
         ],
         # NET_ADMIN only to see that the guard's rules are there: without them no server starts.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..platforms.containers import gateway_of
+import pulumi
+
+from ..platforms.addresses import gateway_of
 from .args import JupyterHubHostArgs, NotebookImageArgs
 
 RULES_FILE = "/srv/routes/hub.toml"
@@ -31,12 +33,15 @@ def settings_document(
     network: dict[str, Any],
     proxy: dict[str, Any],
     references: list[str],
-    homes: str,
-    shared: str,
+    homes: pulumi.Input[str],
+    shared: pulumi.Input[str],
     environment: dict[str, str],
     cloud_storage: str | None = None,
 ) -> dict[str, Any]:
-    """The document as plain values; `hubkit.settings.Settings` is its other side. No secrets."""
+    """The document, with Outputs where args have them. No secrets.
+
+    `hubkit.settings.Settings` is its other side.
+    """
     return {
         "deployment": deployment,
         "title": args.title,

@@ -38,11 +38,15 @@ class Mount:
 
 
 def desired_state(
-    ssh: SshArgs, software: SoftwareArgs, mounts: Sequence[Mount], folders: Sequence[str], key: str
+    ssh: SshArgs,
+    software: SoftwareArgs,
+    mounts: Sequence[Mount],
+    folders: Sequence[str],
+    key: pulumi.Input[str],
 ) -> pulumi.Output[str]:
     """The text of desired.conf. `key` is the stack's own public key."""
-    sources = pulumi.Output.all(*(mount.source for mount in mounts))
-    return sources.apply(lambda known: _text(ssh, software, mounts, folders, key, known))
+    values = pulumi.Output.all(key, *(mount.source for mount in mounts))
+    return values.apply(lambda known: _text(ssh, software, mounts, folders, known[0], known[1:]))
 
 
 def _text(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
+import pwd
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
+from pydantic import SecretStr
 
 from ..args import InputSecret
 from .args import SshArgs
@@ -58,8 +60,8 @@ def connect(
     `machine` is its id: a new machine behind the same address is another one, so that ssh takes
     its new host key, while a changed key of the same machine is refused.
     """
-    options = pulumi.Output.from_input(machine).apply(
-        lambda name: ssh_options(deployment, args, key_file(deployment, args, key), name)
+    options = pulumi.Output.all(machine, _text(key)).apply(
+        lambda known: ssh_options(deployment, args, key_file(deployment, args, known[1]), known[0])
     )
     return Connection(args.user, pulumi.Output.from_input(address), args.port, options)
 
@@ -74,18 +76,23 @@ def ssh_options(deployment: str, args: SshArgs, key: Path, machine: str) -> list
         "ConnectTimeout": "15",
         "ServerAliveInterval": "15",
         "StrictHostKeyChecking": "accept-new",
-        "UserKnownHostsFile": str(folder(deployment) / "known_hosts"),
+        "UserKnownHostsFile": _portable(folder(deployment) / "known_hosts"),
         "HostKeyAlias": machine,
     } | ({"ProxyJump": args.jump_host} if args.jump_host else {})
-    return ["-i", str(key), *(word for k, v in values.items() for word in ("-o", f"{k}={v}"))]
+    return ["-i", _portable(key), *(word for k, v in values.items() for word in ("-o", f"{k}={v}"))]
 
 
-def key_file(deployment: str, args: SshArgs, key: InputSecret | None) -> Path:
+def _portable(path: Path) -> str:
+    """The path with `~`, which ssh expands: in the state it is the same for everybody."""
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # as ssh does: it doesn't look at HOME
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def key_file(deployment: str, args: SshArgs, text: str | None) -> Path:
     """The private key's file: the user's own, or the stack's, put where ssh can read it."""
     if args.key_file:
         return args.key_file.expanduser()
     path = folder(deployment) / "key"
-    text = None if key is None or isinstance(key, pulumi.Output) else key.get_secret_value()
     if text and text.startswith("-----BEGIN"):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists() or path.read_text() != text:
@@ -96,10 +103,18 @@ def key_file(deployment: str, args: SshArgs, key: InputSecret | None) -> Path:
     return path
 
 
-def public_of(key: InputSecret | None) -> str:
-    """The public key of the stack's own key; nothing where that can't be read."""
-    text = None if key is None or isinstance(key, pulumi.Output) else key.get_secret_value()
-    return public_key(text) if text and text.startswith("-----BEGIN") else ""
+def public_of(key: InputSecret | None) -> pulumi.Output[str]:
+    """The public key of the stack's own key; nothing where that can't be read. Not a secret."""
+    known = _text(key).apply(
+        lambda text: public_key(text) if text and text.startswith("-----BEGIN") else ""
+    )
+    return pulumi.Output.unsecret(known)
+
+
+def _text(key: InputSecret | None) -> pulumi.Output[str | None]:
+    """The private key. Plain here, or the paths and options made with it would be secrets, too."""
+    plain = key.get_secret_value() if isinstance(key, SecretStr) else key
+    return pulumi.Output.unsecret(pulumi.Output.from_input(plain))
 
 
 def public_key(private: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
+from .addresses import gateway_of
 from .docker_host import DockerHost
 
 
@@ -103,13 +103,3 @@ def network(
             host.options(parent), pulumi.ResourceOptions(delete_before_replace=True)
         ),
     )
-
-
-def gateway_of(subnet: str) -> str:
-    """The host's address on a network: the first of its range."""
-    return address_in(subnet, 1)
-
-
-def address_in(subnet: str, index: int) -> str:
-    """The address at a place in a range."""
-    return str(ipaddress.ip_network(subnet)[index])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import pulumi
-import pulumi_docker as docker
 
-from ..args import Args, field
+from ..args import Args, InputStr, field, matching
 from ..machine.ssh import Connection
+from .pick import needs
+
+if TYPE_CHECKING:
+    import pulumi_docker as docker
 
 LABEL = "pulumi-jupyterhub"
 
@@ -17,9 +21,8 @@ LABEL = "pulumi-jupyterhub"
 class DockerHostArgs(Args):
     """The Docker engine that a stack's containers run on."""
 
-    host: str = field(
+    host: InputStr = field(
         "unix:///var/run/docker.sock",
-        pattern=r"^(unix:///|ssh://)\S+$",
         description="Address of the engine: `unix:///path` on this machine, or `ssh://user@host`.",
         change="moves nothing: containers and data stay on the old engine",
     )
@@ -28,9 +31,8 @@ class DockerHostArgs(Args):
         description="Options for ssh, as on its command line: `-o`, `ProxyJump=gate`.",
         change="nothing on the running system; used from the next command on",
     )
-    address: str = field(
+    address: InputStr = field(
         "127.0.0.1",
-        min_length=1,
         description="Name or address at which browsers reach this host.",
         change="changes the printed URL",
     )
@@ -42,6 +44,11 @@ class DockerHostArgs(Args):
         description="Largest packet on the containers' networks; 1400 also fits OpenStack and VPNs",
         change="replaces the networks: run `make down` first",
     )
+
+    _host = matching(
+        r"(unix:///|ssh://)\S+", "host", form="`unix:///path` of this machine, or `ssh://user@host`"
+    )
+    _address = matching(r"\S+", "address", form="a name or an address")
 
 
 @dataclass(frozen=True)
@@ -68,12 +75,7 @@ class DockerHost:
         cls, deployment: str, args: DockerHostArgs, parent: pulumi.Resource | None = None
     ) -> DockerHost:
         """Names the engine. Nothing connects before the first container is made."""
-        provider = docker.Provider(
-            f"{deployment}-engine",
-            host=args.host,
-            ssh_opts=args.ssh_options or None,
-            opts=pulumi.ResourceOptions(parent=parent),
-        )
+        provider = _provider(deployment, args.host, args.ssh_options or None, parent)
         return cls(deployment, args.address, args.mtu, provider)
 
     @classmethod
@@ -88,12 +90,7 @@ class DockerHost:
         parent: pulumi.Resource | None = None,
     ) -> DockerHost:
         """The engine of a machine that is reached by ssh, once the gate is open."""
-        provider = docker.Provider(
-            f"{deployment}-engine",
-            host=connection.url,
-            ssh_opts=connection.options,
-            opts=pulumi.ResourceOptions(parent=parent),
-        )
+        provider = _provider(deployment, connection.url, connection.options, parent)
         return cls(deployment, connection.address, mtu, provider, gate, machine)
 
     def called(self, address: pulumi.Input[str]) -> DockerHost:
@@ -125,3 +122,19 @@ class DockerHost:
             depends_on=[self.gate] if self.gate else [],
             deleted_with=self.machine,
         )
+
+
+def _provider(
+    deployment: str,
+    host: pulumi.Input[str],
+    ssh_options: Any,
+    parent: pulumi.Resource | None,
+) -> docker.Provider:
+    with needs("docker"):
+        import pulumi_docker as docker
+    return docker.Provider(
+        f"{deployment}-engine",
+        host=host,
+        ssh_opts=ssh_options,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as own
-from importlib import import_module
 from typing import Any, TypeVar
 
 import pulumi
 
 from ..args import Args, field
+from .pick import pick
 
 T = TypeVar("T")
 LABEL = "pulumi-jupyterhub"
@@ -88,13 +88,13 @@ class Site:
         network: pulumi.Input[str] | None = None,
     ) -> Site:
         """The site of a stack. Nothing connects before the first resource."""
-        site: Site = import_module(f".{platform}", __package__).connect(deployment, args)
+        site: Site = pick(__package__, platform).connect(deployment, args)
         return replace(site, network=network)
 
     @classmethod
     def describe(cls, platform: str, deployment: str, args: PlaceArgs) -> Site:
         """A site to ask about, outside of a Pulumi program."""
-        site: Site = import_module(f".{platform}", __package__).describe(deployment, args)
+        site: Site = pick(__package__, platform).describe(deployment, args)
         return site
 
     def named(self, role: str) -> str:

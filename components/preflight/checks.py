@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 
+from ..platforms.pick import pick
 from .findings import Finding, Verdict, Wanted
 
 Check = Callable[[Wanted], Iterable[Finding]]
@@ -15,11 +15,10 @@ Check = Callable[[Wanted], Iterable[Finding]]
 def check(wanted: Wanted) -> list[Finding]:
     """All that the cloud answers. Never raises: what can't be asked is unknown."""
     try:
-        cloud = import_module(f".{wanted.platform}", __package__)
+        cloud = pick(__package__, wanted.platform)
         questions: Sequence[Check] = cloud.questions(wanted)
     except ImportError as error:
-        why = f"pip install -r requirements-preflight.txt ({error.name} is missing)"
-        return [Finding.unknown("site", why)]
+        return [Finding.unknown("site", str(error))]
     except Exception as error:  # no credentials, no such account: the cloud's own words
         return [Finding.unknown("site", _first_line(error))]
     with ThreadPoolExecutor(8) as pool:
@@ -29,9 +28,7 @@ def check(wanted: Wanted) -> list[Finding]:
 
 def left_behind(wanted: Wanted, deployment: str) -> list[str]:
     """Ids of what carries a deployment's label in the cloud; raises what the cloud raises."""
-    found: list[str] = import_module(f".{wanted.platform}", __package__).left_behind(
-        wanted, deployment
-    )
+    found: list[str] = pick(__package__, wanted.platform).left_behind(wanted, deployment)
     return found
 
 

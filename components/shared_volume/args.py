@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import Self
 
+import pulumi
 from pydantic import model_validator
 
-from ..args import Args, field
+from ..args import Args, InputStr, field, matching
 
 _REFUSED = "refused while the old one is protected; nothing is copied between the two"
 
@@ -55,18 +56,16 @@ class SharedVolumeArgs(Args):
         ),
         change=_REFUSED,
     )
-    volume: str | None = field(
+    volume: InputStr | None = field(
         None,
-        pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$",
         description=(
             "Existing one to adopt: a Docker volume's name, a disk's, file system's or bucket's id "
             "in the cloud. Default: a new one named after the stack."
         ),
         change=_REFUSED,
     )
-    path: str | None = field(
+    path: InputStr | None = field(
         None,
-        pattern=r"^/\S+$",
         description="`folder`: existing directory on the host to keep the data in.",
         change=_REFUSED,
     )
@@ -106,6 +105,11 @@ class SharedVolumeArgs(Args):
         change="nothing on the running system; decides what the next `make down` keeps",
     )
 
+    _volume = matching(
+        r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", "volume", form="a name or id of letters, digits and _ . -"
+    )
+    _path = matching(r"/\S+", "path", form="a path that begins with /")
+
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:
         if self.volume and self.path:
@@ -119,6 +123,11 @@ class SharedVolumeArgs(Args):
         given = [name for name in wrong if getattr(self, name) is not None]
         if given:
             raise ValueError(f"{', '.join(given)} does not go with kind `{self.kind.value}`")
+        if self.kind is not VolumeKind.folder and isinstance(self.volume, pulumi.Output):
+            raise ValueError(
+                f"volume is an Output; to adopt a {self.kind.value} its id has to be known before "
+                "anything is made: give it as plain text, from the config for example"
+            )
         return self
 
     @property

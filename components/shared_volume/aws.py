@@ -53,7 +53,7 @@ def _block(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resourc
     source = disk.id.apply(
         lambda i: f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{i.replace('-', '')}"
     )
-    return Made(disk.id, "disk", source, zone=disk.availability_zone)
+    return Made(disk, disk.id, "disk", source, zone=disk.availability_zone)
 
 
 def _snapshots(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resource) -> None:
@@ -140,7 +140,9 @@ def _filesystem(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Re
         return [target]
 
     options = "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport"
-    return Made(system.id, "nfs4", system.dns_name.apply("{}:/".format), options, admit=admit)
+    return Made(
+        system, system.id, "nfs4", system.dns_name.apply("{}:/".format), options, admit=admit
+    )
 
 
 def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resource) -> Made:
@@ -162,7 +164,7 @@ def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resour
         opts=site.options(parent),
     )
     remote = f":s3,provider=AWS,env_auth=true,region={site.region}:"
-    return Made(bucket.id, "bucket", bucket.bucket.apply(lambda known: f"{remote}{known}"))
+    return Made(bucket, bucket.id, "bucket", bucket.bucket.apply(lambda known: f"{remote}{known}"))
 
 
 def _trust(service: str) -> str:

@@ -6,20 +6,16 @@ another container, and reaches them by propagation. It may restart while noteboo
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pulumi
-import pulumi_docker as docker
 
-from ..images import ImageArgs, ImageStore
-from ..platforms import containers
+from ..images import ImageArgs, ImageStore, bundled_image
 from ..platforms.docker_host import DockerHost
+from ..platforms.pick import needs
 from .made import Made
 
 FOLDER = "/srv/buckets"  # on the host; every bucket is a folder in it
 # To mount, and to make folders below what others own.
 _CAPABILITIES = ["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE", "CAP_SETUID", "CAP_SETGID"]
-_IMAGE = ImageArgs(build=Path("images/rclone"))
 
 
 class BucketMount(pulumi.ComponentResource):
@@ -40,7 +36,11 @@ class BucketMount(pulumi.ComponentResource):
     ) -> None:
         super().__init__("jupyterhub:index:BucketMount", name, {}, opts)
         assert made.source is not None
-        image = images.get(_IMAGE)
+        with needs("docker"):
+            import pulumi_docker as docker
+
+            from ..platforms import containers
+        image = images.get(ImageArgs(build=bundled_image("rclone")))
         cache = docker.Volume(
             f"{name}-cache", name=host.named(f"bucket-{folder}-cache"), opts=host.options(self)
         )
@@ -57,11 +57,11 @@ class BucketMount(pulumi.ComponentResource):
             network_mode="host",
             volumes=[containers.mount(cache.name, "/cache")],
             command=made.source.apply(lambda remote: [folder, remote]),
-            envs=None if made.environment is None else made.environment.apply(_pairs),
+            envs=made.environment and made.environment.apply(containers.environment),
             devices=[docker.ContainerDeviceArgs(host_path="/dev/fuse", container_path="/dev/fuse")],
             capabilities=docker.ContainerCapabilitiesArgs(
                 drops=["ALL"],
-                adds=["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE", "CAP_SETUID", "CAP_SETGID"],
+                adds=_CAPABILITIES,
             ),
             security_opts=["apparmor:unconfined"],
             mounts=[
@@ -74,7 +74,3 @@ class BucketMount(pulumi.ComponentResource):
             ],
         )
         self.register_outputs({})
-
-
-def _pairs(values: dict[str, str]) -> list[str]:
-    return containers.environment(values)

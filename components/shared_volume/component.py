@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pulumi
 
+from ..kept import holding
 from ..platforms.docker_host import DockerHost
+from ..platforms.pick import pick
 from ..platforms.site import Site
 from .args import SharedVolumeArgs
 from .made import Made
@@ -39,6 +39,6 @@ class SharedVolume(pulumi.ComponentResource):
         super().__init__("jupyterhub:index:SharedVolume", name, {}, opts)
         platform = "docker" if isinstance(place, DockerHost) else place.platform
         self.args = args
-        self.made = import_module(f".{platform}", __package__).create(name, args, place, self)
+        self.made = pick(__package__, platform).create(name, args, place, self)
         self.volume = self.made.volume
-        self.register_outputs({"volume": self.volume})
+        self.register_outputs({"volume": self.volume} | holding(self.made.holder))

@@ -29,4 +29,4 @@ def create(name: str, args: SharedVolumeArgs, host: DockerHost, parent: pulumi.R
             ),
         ),
     )
-    return Made(volume.name)
+    return Made(volume, volume.name)

@@ -56,7 +56,7 @@ def _block(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resourc
         _snapshots(name, args, site, disk, parent)
     # CloudVM attaches it under its own name.
     return Made(
-        disk.name, "disk", disk.name.apply("/dev/disk/by-id/google-{}".format), zone=disk.zone
+        disk, disk.name, "disk", disk.name.apply("/dev/disk/by-id/google-{}".format), zone=disk.zone
     )
 
 
@@ -106,7 +106,7 @@ def _filesystem(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Re
         opts=_kept(args, site, parent, "name", "location", "tier", "networks", "project"),
     )
     source = instance.networks.apply(lambda n: f"{(n[0].ip_addresses or [])[0]}:/data")
-    return Made(instance.name, "nfs", source, "nfsvers=3,hard,timeo=600,retrans=3")
+    return Made(instance, instance.name, "nfs", source, "nfsvers=3,hard,timeo=600,retrans=3")
 
 
 def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resource) -> Made:
@@ -121,4 +121,4 @@ def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resour
         opts=_kept(args, site, parent, "name", "location", "project"),
     )
     remote = ":gcs,env_auth=true,bucket_policy_only=true:"
-    return Made(bucket.name, "bucket", bucket.name.apply(lambda known: f"{remote}{known}"))
+    return Made(bucket, bucket.name, "bucket", bucket.name.apply(lambda known: f"{remote}{known}"))

@@ -50,7 +50,7 @@ def _block(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resourc
     )
     # The disk's serial is the first 20 characters of the volume's id, as virtio has room for.
     source = disk.id.apply(lambda known: f"/dev/disk/by-id/virtio-{known[:20]}")
-    return Made(disk.id, "disk", source, zone=disk.availability_zone)
+    return Made(disk, disk.id, "disk", source, zone=disk.availability_zone)
 
 
 def _filesystem(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resource) -> Made:
@@ -78,7 +78,7 @@ def _filesystem(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Re
         return [access]
 
     source = share.export_locations.apply(lambda known: str(known[0].path))
-    return Made(share.id, "nfs4", source, "hard,timeo=600", admit=admit)
+    return Made(share, share.id, "nfs4", source, "hard,timeo=600", admit=admit)
 
 
 def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resource) -> Made:
@@ -103,7 +103,7 @@ def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resour
         OS_APPLICATION_CREDENTIAL_SECRET=credential.secret,
     )
     source = container.name.apply(":swift,env_auth=true:{}".format)
-    return Made(container.name, "bucket", source, environment=environment)
+    return Made(container, container.name, "bucket", source, environment=environment)
 
 
 def _keystone(site: Site) -> pulumi.Output[str]:

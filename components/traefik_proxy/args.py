@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Self
 
+import pulumi
 from pydantic import model_validator
 
-from ..args import Args, InputSecret, InputStr, field
+from ..args import Args, InputSecret, InputStr, field, matching
 from ..images import ImageArgs
 
 TRAEFIK_IMAGE = "traefik:v3.6.0"
@@ -45,14 +46,13 @@ class TlsArgs(Args):
         description="Its private key (PEM text); set it with `pulumi config set --secret`.",
         change="replaces the proxy container: a second without new connections",
     )
-    domains: list[str] = field(
+    domains: list[InputStr] = field(
         [],
         description="Names that the certificate is for, with `acme`. Default: the hub's name.",
         change="replaces the proxy container, which asks for a new certificate",
     )
-    email: str | None = field(
+    email: InputStr | None = field(
         None,
-        pattern=r"^[^@\s]+@[^@\s]+$",
         description="Where the authority writes before a certificate ends, with `acme`.",
         change="replaces the proxy container: a second without new connections",
     )
@@ -62,6 +62,8 @@ class TlsArgs(Args):
         description="Directory URL of the certificate authority, with `acme`.",
         change="replaces the proxy container, which asks for a new certificate",
     )
+
+    _email = matching(r"[^@\s]+@[^@\s]+", "email", form="an address like ana@example.org")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -180,11 +182,16 @@ class TraefikProxyArgs(Args):
         """The entry point that browsers' requests arrive at."""
         return "web" if self.tls.kind is TlsKind.none else "websecure"
 
-    def url(self, address: str) -> str:
-        """The URL of this proxy for a browser; `address` is the host's, or its name."""
+    def names(self, address: pulumi.Input[str]) -> pulumi.Output[list[str]]:
+        """The names that it answers to, the first is the one that is shown."""
+        return pulumi.Output.all(*(self.tls.domains or [address])).apply(
+            lambda known: [str(name) for name in known]
+        )
+
+    def url(self, name: str) -> str:
+        """The URL of this proxy for a browser."""
         secure = self.tls.kind is not TlsKind.none
         scheme, port, usual = (
             ("https", self.https_port, 443) if secure else ("http", self.http_port, 80)
         )
-        name = self.tls.domains[0] if self.tls.domains else address
         return f"{scheme}://{name}" if port == usual else f"{scheme}://{name}:{port}"

@@ -6,6 +6,7 @@ import pulumi
 
 from ..images import ImageStore
 from ..platforms.docker_host import DockerHost
+from ..platforms.pick import pick
 from ..shared_volume.component import SharedVolume
 from .args import TraefikProxyArgs
 
@@ -36,11 +37,10 @@ class TraefikProxy(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:TraefikProxy", name, {}, opts)
-        from . import docker
 
         self.args = args
-        made = docker.create(name, args, host, images, certificates, self)
-        self.url = pulumi.Output.from_input(host.address).apply(args.url)
+        made = pick(__package__, "docker").create(name, args, host, images, certificates, self)
+        self.url = args.names(host.address).apply(lambda names: args.url(names[0]))
         self.routes_volume = made.routes_volume
         self.container = made.container
         self.register_outputs(

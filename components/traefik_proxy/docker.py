@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +56,9 @@ def create(
         image=image.reference,
         depends_on=image.resources,
         network_mode="host",
-        command=pulumi.Output.from_input(host.address).apply(lambda at: static_flags(args, at)),
+        command=pulumi.Output.all(args.names(host.address), args.tls.email).apply(
+            lambda known: static_flags(args, *known)
+        ),
         volumes=volumes,
         uploads=_files(args),
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CAP_NET_BIND_SERVICE"]),
@@ -64,8 +67,10 @@ def create(
     return Made(routes.name, made.name)
 
 
-def static_flags(args: TraefikProxyArgs, address: str) -> list[str]:
-    """Traefik's static configuration as flags. `address` is the name that browsers know it by."""
+def static_flags(
+    args: TraefikProxyArgs, names: Sequence[str], email: str | None = None
+) -> list[str]:
+    """Traefik's static configuration as flags. `names` are those that browsers know it by."""
     flags = [
         # The hub's proxy class writes a router for the API on this entry point.
         f"--entrypoints.auth_api.address=127.0.0.1:{args.api_port}",
@@ -82,32 +87,32 @@ def static_flags(args: TraefikProxyArgs, address: str) -> list[str]:
         "--accesslog=true",
     ]
     if args.http_port is not None:
-        flags += _http_flags(args, args.http_port, address)
+        flags += _http_flags(args, args.http_port)
+        flags += _acme_flags(args.tls, names, email) if args.tls.kind is TlsKind.acme else []
     for index, route in enumerate(args.tcp_routes):
         flags.append(f"--entrypoints.tcp{index}.address={route.listen}")
     return flags
 
 
-def _http_flags(args: TraefikProxyArgs, port: int, address: str) -> list[str]:
+def _http_flags(args: TraefikProxyArgs, port: int) -> list[str]:
     plain = f"--entrypoints.web.address={args.bind_address}:{port}"
     if args.tls.kind is TlsKind.none:
         return [plain]
-    flags = [
+    return [
         plain,
         f"--entrypoints.web.http.redirections.entrypoint.to=:{args.https_port}",
         "--entrypoints.web.http.redirections.entrypoint.scheme=https",
         f"--entrypoints.websecure.address={args.bind_address}:{args.https_port}",
         "--entrypoints.websecure.http.tls=true",
     ]
-    return flags + (_acme_flags(args.tls, address) if args.tls.kind is TlsKind.acme else [])
 
 
-def _acme_flags(tls: TlsArgs, address: str) -> list[str]:
-    main, *others = tls.domains or [address]
+def _acme_flags(tls: TlsArgs, names: Sequence[str], email: str | None) -> list[str]:
+    main, *others = names
     flags = [
         "--entrypoints.websecure.http.tls.certresolver=acme",
         f"--entrypoints.websecure.http.tls.domains[0].main={main}",
-        f"--certificatesresolvers.acme.acme.email={tls.email}",
+        f"--certificatesresolvers.acme.acme.email={email}",
         f"--certificatesresolvers.acme.acme.caserver={tls.acme_server}",
         f"--certificatesresolvers.acme.acme.storage={CERTIFICATES}/acme.json",
         "--certificatesresolvers.acme.acme.httpchallenge.entrypoint=web",

@@ -25,7 +25,7 @@ from components.shared_volume.made import Made
 
 host = DockerHost.connect("tbucket", DockerHostArgs())
 source = pulumi.Output.from_input(":local:/tmp/store")
-made = Made(source, "bucket", source)
+made = Made(None, source, "bucket", source)
 BucketMount("data-bucket", "data", made, host, ImageStore(host, EgressArgs()))
 """
 

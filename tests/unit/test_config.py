@@ -34,7 +34,7 @@ def test_values_arrive_typed() -> None:
     assert stack.hub.images[0].memory_limit == 2 * 1024**3
     assert stack.hub.images[1].memory_limit is None
     assert stack.hub.images[0].memory_guarantee == 256_000_000
-    assert stack.proxy.url("ignored") == "https://hub.example.org"
+    assert stack.proxy.url("hub.example.org") == "https://hub.example.org"
     assert stack.hub.login.names() == ["anna.rossi@unipd.it", "ben"]
 
 

@@ -9,6 +9,7 @@ from hubkit import settings as read
 from pydantic import ValidationError
 
 from components import config
+from components.errors import ConfigError
 from components.jupyterhub_host import settings as written
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -53,5 +54,5 @@ def test_secrets_have_the_same_names_on_both_sides() -> None:
 def test_root_is_no_user() -> None:
     from components import NotebookImageArgs
 
-    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+    with pytest.raises(ConfigError, match="greater than or equal to 1"):
         NotebookImageArgs(source={"reference": "x/y:1"}, uid=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolchain.progress import notices, readable
+from toolchain.progress import readable
 
 PRINTED = """\
 warning: using pulumi-language-python from $PATH at /x/pulumi-language-python
@@ -50,8 +50,3 @@ def test_what_a_program_tells_is_shown_once() -> None:
         "… waiting for ssh on 192.0.2.1: refused",
         "… 192.0.2.1 is ready",
     ]
-
-
-def test_notices_are_those_of_the_program() -> None:
-    text = "info: not asked\nwarning: using pulumi-language-python from $PATH at x\nother"
-    assert list(notices(text)) == ["info: not asked"]

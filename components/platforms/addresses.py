@@ -1,0 +1,15 @@
+"""Addresses in a network's range."""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+def gateway_of(subnet: str) -> str:
+    """The host's address on a network: the first of its range."""
+    return address_in(subnet, 1)
+
+
+def address_in(subnet: str, index: int) -> str:
+    """The address at a place in a range."""
+    return str(ipaddress.ip_network(subnet)[index])

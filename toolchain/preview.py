@@ -1,0 +1,143 @@
+"""What `up` would change, as a report, and whether data would be lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import paths, plugins, pulumi_cli, python_env
+from .secret_config import readable
+from .stack import Stack
+from .steps import Problem
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a preview is wanted.
+
+    Attributes:
+        diff: Pulumi's own text instead of the report.
+        alone: without state, secrets and credentials, as a fork has none: everything is new.
+        approve: names of resources that may be replaced or deleted, with commas.
+        description: file with a pull request's description, which may approve, too.
+        out: file for the report, beside the terminal.
+    """
+
+    diff: bool = False
+    alone: bool = False
+    approve: str = ""
+    description: str = ""
+    out: str = ""
+
+
+_ALONE = (
+    "**Made without this stack's state, secrets and credentials.** Everything shows as new, so "
+    "this preview can't tell whether data would be replaced or deleted. Somebody with access has "
+    "to look at a full preview before this is merged."
+)
+
+
+def show(name: str, wishes: Wishes) -> None:
+    """Prints the report; fails when the preview failed or data would be lost."""
+    python_env.ensure()
+    found = pulumi_cli.ensure()
+    with _stack(name, wishes) as stack:
+        _ = stack.facts  # mistakes in the stack file come first
+        remarks = [_ALONE] if wishes.alone else []
+        if absent := _absent(stack, found):
+            remarks.append(
+                f"Not here: the official plugin for {' and '.join(absent)}. This preview is made "
+                "with the project's stand-in: what would be made is right, ids and look-ups are "
+                "invented."
+            )
+        answer = stack.previewed("--diff" if wishes.diff else "--json")
+        if wishes.diff:
+            _print_diff(answer, remarks)
+        else:
+            _report(stack, answer, remarks, wishes)
+
+
+@contextmanager
+def _stack(name: str, wishes: Wishes) -> Iterator[Stack]:
+    Stack(name).require_file()
+    if not wishes.alone:
+        stack = Stack(name)
+        stack.ensure()
+        yield stack
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(name, _copy(Path(folder), name))
+        stack.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+        # The passphrase of a copy that is gone in a moment.
+        own = {"PULUMI_BACKEND_URL": f"file://{folder}", "PULUMI_CONFIG_PASSPHRASE": "alone"}
+        stack.environment.update(own)
+        stack.ensure()
+        yield stack
+
+
+def _copy(folder: Path, name: str) -> Path:
+    """A checkout like this one, in which the stack file has no secrets that can't be read."""
+    root = folder / "checkout"
+    (root / "stacks").mkdir(parents=True)
+    for path in paths.ROOT.iterdir():
+        if path.name not in ("stacks", ".git", ".pulumi-jupyterhub"):
+            (root / path.name).symlink_to(path)
+    for path in (paths.ROOT / "stacks").iterdir():
+        if path.is_file() and not path.name.startswith("backend."):
+            (root / "stacks" / path.name).write_bytes(path.read_bytes())
+    file = root / "stacks" / f"Pulumi.{name}.yaml"
+    file.write_text(readable(file.read_text()))
+    return root
+
+
+def _absent(stack: Stack, found: pulumi_cli.Pulumi) -> list[str]:
+    absent = ["docker"] if found.own_docker_plugin else []
+    if stack.cloud and not plugins.install(found.program, stack.cloud):
+        absent.append(stack.cloud)
+    return absent
+
+
+def _print_diff(answer: subprocess.CompletedProcess[str], remarks: list[str]) -> None:
+    for remark in remarks:
+        print(remark)
+    print(answer.stdout)
+    if answer.returncode:
+        raise Problem(f"pulumi preview failed, see above. {answer.stderr.strip()}")
+
+
+def _report(
+    stack: Stack, answer: subprocess.CompletedProcess[str], remarks: list[str], wishes: Wishes
+) -> None:
+    command = [str(python_env.PYTHON), "-m", "components", "preview-report", "--stack", stack.name]
+    command += ["--remarks", "\n\n".join(remarks)]
+    if answer.returncode:
+        command += ["--failed", answer.stderr.strip() or "pulumi preview failed"]
+    command += [word for n in wishes.approve.split(",") if n for word in ("--approve", n)]
+    command += ["--description", wishes.description] if wishes.description else []
+    made = subprocess.run(
+        command,
+        cwd=paths.ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        input=answer.stdout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    print(made.stdout)
+    if wishes.out:
+        Path(wishes.out).write_text(made.stdout)
+    if made.stderr:
+        raise Problem(made.stderr.strip())
+    if made.returncode:
+        raise Problem(_VERDICTS.get(made.returncode, "The report failed."))
+
+
+_VERDICTS = {
+    1: "The preview is not whole, see above.",
+    3: "Data would be lost, see above. On purpose: make preview REPLACE_OK=<resource>",
+}
