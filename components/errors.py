@@ -53,7 +53,7 @@ def _fault(detail: ErrorDetails, model: type[BaseModel], root: str) -> str:
 def path_of(location: Sequence[int | str], root: str = ROOT) -> str:
     """The path as it is written in the stack file: `jupyterhub:hub.images[0].title`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return root + text.removeprefix(".")
+    return root + text.removeprefix(".") if location else root.rstrip(".")
 
 
 def _found(detail: ErrorDetails, model: type[BaseModel]) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import paths, plugins, pulumi_cli, python_env
+from . import paths, pulumi_cli, python_env
 from .secret_config import readable
 from .stack import Stack
 from .steps import Problem
@@ -97,9 +97,7 @@ def _copy(folder: Path, name: str) -> Path:
 
 def _absent(stack: Stack, found: pulumi_cli.Pulumi) -> list[str]:
     absent = ["docker"] if found.own_docker_plugin else []
-    if stack.cloud and not plugins.install(found.program, stack.cloud):
-        absent.append(stack.cloud)
-    return absent
+    return absent if stack.has_plugin else [*absent, str(stack.cloud)]
 
 
 def _print_diff(answer: subprocess.CompletedProcess[str], remarks: list[str]) -> None:

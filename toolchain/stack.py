@@ -60,6 +60,13 @@ class Stack:
         """The cloud's name, None where the hub runs on a machine that exists."""
         return str(self.facts["platform"]) if self.facts["is_cloud"] else None
 
+    @property
+    def has_plugin(self) -> bool:
+        """Whether the official plugin of the stack's cloud is here, or could be got now."""
+        if self.cloud is None:
+            return True
+        return not self.has_standin_cloud and plugins.install(self.program, self.cloud)
+
     @functools.cached_property
     def facts(self) -> Mapping[str, Any]:
         """What the stack file says; all its mistakes in one report otherwise."""
@@ -113,7 +120,7 @@ class Stack:
     def previewed(self, form: str) -> subprocess.CompletedProcess[str]:
         """What `pulumi preview` says; with the stand-in where the official plugin isn't here."""
         surroundings = self._surroundings
-        if self.cloud and not plugins.install(self.program, self.cloud):
+        if not self.has_plugin:
             path = f"{plugins.STANDINS}:{self.environment['PATH']}"
             surroundings["env"] = self.environment | {"PATH": path}
         return subprocess.run(

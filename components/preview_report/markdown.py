@@ -75,9 +75,11 @@ _UNPROTECT = "First set `protect: false` on that volume and run the update once,
 
 
 def _in_words(error: str) -> str:
-    """Pulumi's error; of a protected resource only its name, the rest is said better below."""
+    """Pulumi's error: of a protected resource its name, of a program's fault its last line."""
     match = re.search(r'resource "([^"]+)"\s+cannot be \w+\s+because it is protected', error)
-    return f"`{match[1].rsplit('::', 1)[-1]}` is protected." if match else error
+    if match:
+        return f"`{match[1].rsplit('::', 1)[-1]}` is protected."
+    return error.strip().splitlines()[-1] if "Traceback (most recent" in error else error
 
 
 def _loss(step: Step, gate: Gate) -> Iterator[str]:

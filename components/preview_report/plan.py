@@ -214,7 +214,8 @@ def _reason(step: Mapping[str, Any]) -> str:
     if old.get("replacementTrigger") != new.get("replacementTrigger") and old and new:
         before, after = old.get("replacementTrigger"), new.get("replacementTrigger")
         return f"its replacement trigger: `{before}` → `{after}`"
-    if with_it := old.get("deletedWith"):
+    with_it = old.get("deletedWith")
+    if with_it and step.get("op") == "replace" and not step.get("replaceReasons"):
         return f"goes with {_label(str(with_it))}"
     return ""
 
