@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, dataclass_transform
 
 import pulumi
 from pydantic import (
     BaseModel,
+    ByteSize,
     ConfigDict,
     Field,
     SecretStr,
@@ -22,6 +23,9 @@ from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 from .errors import report
 
 
+# For type checkers: they take every field for one with a default; what is required is told at once
+# when the program runs.
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 class _ArgsMeta(ModelMetaclass):
     """Says what is wrong in the form that a stack file's mistakes have, also in a program.
 
@@ -61,8 +65,10 @@ def _outputs_pass(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
 
 if TYPE_CHECKING:
     InputStr = pulumi.Input[str]
-    InputSecret = SecretStr | pulumi.Output[str]
+    InputSecret = str | SecretStr | pulumi.Output[str]
+    Bytes = ByteSize | int | str
 else:
+    Bytes = ByteSize
     InputStr = Annotated[str, WrapValidator(_outputs_pass)]
     InputSecret = Annotated[SecretStr, WrapValidator(_outputs_pass)]
 

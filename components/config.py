@@ -21,8 +21,8 @@ from .cloud_vm.args import CloudVMArgs
 from .dask_cluster.args import DaskClusterArgs
 from .dns.args import DnsArgs
 from .errors import ConfigError, mistakes, path_of, report
-from .images import EgressArgs
-from .jupyterhub_host.args import HubSecretsArgs, JupyterHubHostArgs, LoginKind
+from .images import EgressArgs, egress_here
+from .jupyterhub_host.args import HubSecretsArgs, JupyterHubHostArgs
 from .machine.args import HostArgs
 from .platforms.docker_host import DockerHostArgs
 from .platforms.site import SiteArgs
@@ -168,7 +168,7 @@ class StackConfig(Args):
             return values  # its own mistake is reported
         platform = Platform(values["platform"])
         if platform is Platform.local:
-            return _under({"egress": EgressArgs.of_environment()}, values)
+            return _under({"egress": egress_here()}, values)
         return _under(_IN_A_CLOUD if platform.is_cloud else _ON_A_NETWORK, values)
 
     @model_validator(mode="after")
@@ -179,12 +179,7 @@ class StackConfig(Args):
 
     @model_validator(mode="after")
     def _login_has_its_secrets(self) -> Self:
-        needs = {
-            LoginKind.class_password: ("class_password", "admin_password"),
-            LoginKind.roster: ("roster_key",),
-        }
-        missing = [n for n in needs[self.hub.login.kind] if getattr(self.secrets, n) is None]
-        if missing:
+        if missing := self.secrets.missing(self.hub.login.kind):
             raise ValueError(f"secrets are missing: {', '.join(missing)}; run `make setup`")
         return self
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pulumi
 from pydantic import model_validator
@@ -35,6 +35,15 @@ _VARIABLES = {
     "ca_bundle": ("PULUMI_JUPYTERHUB_CA_BUNDLE",),
     "pip_index_url": ("PIP_INDEX_URL",),
 }
+
+
+def egress_here() -> dict[str, Any]:
+    """What this shell says of the way out, as values for EgressArgs."""
+    found = {
+        name: next((os.environ[v] for v in variables if os.environ.get(v)), None)
+        for name, variables in _VARIABLES.items()
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 class EgressArgs(Args):
@@ -75,14 +84,10 @@ class EgressArgs(Args):
         change="nothing on the running system; used by the next build",
     )
 
-    @staticmethod
-    def of_environment() -> dict[str, str]:
-        """What this shell says of it, as values for the fields."""
-        found = {
-            name: next((os.environ[v] for v in variables if os.environ.get(v)), None)
-            for name, variables in _VARIABLES.items()
-        }
-        return {name: value for name, value in found.items() if value}
+    @classmethod
+    def of_environment(cls) -> Self:
+        """What this shell says of it."""
+        return cls(**egress_here())
 
     @model_validator(mode="after")
     def _bundle_exists(self) -> Self:
@@ -151,13 +156,18 @@ class Image:
 
 
 class ImageStore:
-    """Puts images on one engine, each once, however many components ask for it."""
+    """Puts images on one engine, each once, however many components ask for it.
+
+    Attributes:
+        egress: how builds and containers reach the internet. Default: with an engine of this
+            machine as your shell says, else directly.
+    """
 
     def __init__(
         self, host: DockerHost, egress: EgressArgs | None = None, parent: Parent = None
     ) -> None:
         self._host = host
-        self._egress = egress or EgressArgs()
+        self.egress = egress or (EgressArgs.of_environment() if host.is_here else EgressArgs())
         self._parent = parent
         self._images: dict[str, Image] = {}
 
@@ -174,7 +184,7 @@ class ImageStore:
 
         if reference not in self._images:
             made = docker.RemoteImage(
-                f"image-{_slug(reference)}",
+                self._host.named(f"image-{_slug(reference)}"),
                 name=reference,
                 keep_locally=True,  # removing an image that servers may run helps nobody
                 opts=self._host.options(self._parent),
@@ -186,16 +196,16 @@ class ImageStore:
         import pulumi_docker as docker
 
         build_args = {"BASE_IMAGE": base.reference} if base else {}
-        digest = content_digest(folder, self._egress.ca_bundle, build_args)
+        digest = content_digest(folder, self.egress.ca_bundle, build_args)
         reference = f"pulumi-jupyterhub/{folder.name}:{digest}"
         if reference not in self._images:
             made = docker.Image(
-                f"image-{folder.name}",
+                self._host.named(f"image-{folder.name}"),
                 image_name=reference,
                 skip_push=True,
                 build=docker.DockerBuildArgs(
-                    context=str(_staged(folder, self._egress.ca_bundle, digest)),
-                    args=build_args | self._egress.build_args(),
+                    context=str(_staged(folder, self.egress.ca_bundle, digest)),
+                    args=build_args | self.egress.build_args(),
                 ),
                 opts=pulumi.ResourceOptions.merge(
                     self._host.options(self._parent),

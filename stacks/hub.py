@@ -41,7 +41,6 @@ def compose(
         images,
         proxy,
         kept,
-        egress=config.egress,
         cloud_storage=FOLDER if buckets else None,
     )
     if config.dask:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from ..args import Args, InputStr, field
+from ..args import Args, Bytes, InputStr, field
 from ..machine.args import Cidr, SoftwareArgs, SshArgs
 
 _REBUILD = "nothing until `make rebuild`, which makes a new VM on the same data"
@@ -37,7 +37,7 @@ class SizeArgs(Args):
     cpus: int = field(
         2, ge=1, le=1024, description="Processor cores.", change="restarts the VM: minutes"
     )
-    memory: ByteSize = field(
+    memory: Bytes = field(
         "8G",
         ge=1024**3,
         unit="bytes, or text like `8G`",
@@ -98,25 +98,29 @@ def _ports(value: Any) -> str:
     return f"{first}-{last}"
 
 
+if TYPE_CHECKING:
+    Ports = int | str
+else:
+    Ports = Annotated[str, BeforeValidator(_ports)]
+
+
 class IngressArgs(Args):
     """Traffic that may come in. What no rule names is closed."""
 
     protocol: Protocol = field(Protocol.tcp, description="Protocol.", change=_IN_PLACE)
-    ports: Annotated[str, BeforeValidator(_ports)] = field(
-        description="Port or range: 8787, 8000-8010.", change=_IN_PLACE
-    )
+    ports: Ports = field(description="Port or range: 8787, 8000-8010.", change=_IN_PLACE)
     source: Cidr = field("0.0.0.0/0", description="Where it may come from.", change=_IN_PLACE)
     description: str = field("", max_length=200, description="What it is for.", change=_IN_PLACE)
 
     @property
     def first(self) -> int:
         """The lowest port."""
-        return int(self.ports.split("-")[0])
+        return int(str(self.ports).split("-")[0])
 
     @property
     def last(self) -> int:
         """The highest port."""
-        return int(self.ports.split("-")[1])
+        return int(str(self.ports).split("-")[1])
 
 
 class NetworkKind(str, Enum):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import ByteSize, model_validator
+from pydantic import model_validator
 
-from ..args import Args, field
+from ..args import Args, Bytes, field
 from ..jupyterhub_host.args import check_private
 from ..platforms.addresses import gateway_of
 
@@ -25,7 +25,7 @@ class DaskClusterArgs(Args):
         2, ge=1, le=64, description="Number of workers.", change="adds or removes workers"
     )
     threads: int = field(1, ge=1, le=64, description="Threads of each worker.", change=_WORKERS)
-    memory: ByteSize = field(
+    memory: Bytes = field(
         "1G",
         ge=256 * 1024**2,
         unit="bytes, or text like `1G`",

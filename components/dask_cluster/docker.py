@@ -111,4 +111,4 @@ def _on(network: docker.Network, address: str | None = None) -> Any:
 
 def _mebibytes(args: DaskClusterArgs) -> int:
     # Room above Dask's own limit: its spilling and pausing need to come before the kernel's end.
-    return int(args.memory * 1.25) // 1024**2
+    return int(int(args.memory) * 1.25) // 1024**2

@@ -9,9 +9,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, ByteSize, model_validator
+from pydantic import AfterValidator, model_validator
 
-from ..args import Args, InputSecret, InputStr, field, matching
+from ..args import Args, Bytes, InputSecret, InputStr, field, matching
 from ..images import ImageArgs, bundled_image
 
 _USER_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,62}")
@@ -123,6 +123,14 @@ class HubSecretsArgs(Args):
         change=_HUB_REPLACED + "; first passwords not yet used change",
     )
 
+    def missing(self, login: LoginKind) -> list[str]:
+        """Names of the secrets that a kind of login needs and that aren't there."""
+        needs = {
+            LoginKind.class_password: ("class_password", "admin_password"),
+            LoginKind.roster: ("roster_key",),
+        }
+        return [name for name in needs[login] if getattr(self, name) is None]
+
 
 class NotebookImageArgs(Args):
     """An image that users can start: anything with `jupyterhub-singleuser` in it."""
@@ -159,14 +167,14 @@ class NotebookImageArgs(Args):
         description="Command that starts the server.",
         change=_NEXT_START,
     )
-    memory_limit: ByteSize | None = field(
+    memory_limit: Bytes | None = field(
         "2G",
         ge=128 * 1024**2,
         unit="bytes, or text like `2G`",
         description="A server that needs more is ended. `null`: no limit.",
         change=_NEXT_START,
     )
-    memory_guarantee: ByteSize = field(
+    memory_guarantee: Bytes = field(
         "256M",
         ge=0,
         unit="bytes, or text like `256M`",
@@ -183,7 +191,7 @@ class NotebookImageArgs(Args):
     processes: int = field(
         1024, ge=32, description="Most processes and threads of one server.", change=_NEXT_START
     )
-    shared_memory: ByteSize = field(
+    shared_memory: Bytes = field(
         "512M",
         ge=1024**2,
         unit="bytes, or text like `512M`",
@@ -196,7 +204,7 @@ class NotebookImageArgs(Args):
 
     @model_validator(mode="after")
     def _guarantee_fits(self) -> Self:
-        if self.memory_limit and self.memory_guarantee > self.memory_limit:
+        if self.memory_limit and int(self.memory_guarantee) > int(self.memory_limit):
             raise ValueError("memory_guarantee must not be above memory_limit")
         return self
 
@@ -299,7 +307,7 @@ class JupyterHubHostArgs(Args):
     culling: CullingArgs = field(
         CullingArgs(), description="Stops servers that nobody uses.", change=_HUB_REPLACED
     )
-    memory_reserve: ByteSize = field(
+    memory_reserve: Bytes = field(
         "1G",
         ge=0,
         unit="bytes, or text like `1G`",

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pulumi
 
-from ..images import EgressArgs, ImageStore
+from ..errors import ConfigError
+from ..images import ImageStore
 from ..platforms.docker_host import DockerHost
 from ..platforms.pick import pick
 from ..shared_volume.component import SharedVolume
@@ -45,10 +46,19 @@ class JupyterHubHost(pulumi.ComponentResource):
         images: ImageStore,
         proxy: TraefikProxy,
         volumes: Mapping[str, SharedVolume],
-        egress: EgressArgs | None = None,
         cloud_storage: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        if missing := secrets.missing(args.login.kind):
+            raise ConfigError(
+                f"JupyterHubHost {name}: login kind `{args.login.kind.value}` needs these in "
+                f"HubSecretsArgs: {', '.join(missing)}. Nothing was changed."
+            )
+        if absent := {"homes", "shared", "state"} - set(volumes):
+            raise ConfigError(
+                f"JupyterHubHost {name}: volumes lacks {', '.join(sorted(absent))}; give a "
+                "SharedVolume for each. Nothing was changed."
+            )
         super().__init__("jupyterhub:index:JupyterHubHost", name, {}, opts)
 
         made = pick(__package__, "docker").create(
@@ -59,7 +69,6 @@ class JupyterHubHost(pulumi.ComponentResource):
             images,
             proxy,
             volumes,
-            egress or EgressArgs(),
             self,
             cloud_storage,
         )

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_docker as docker
 
 from ..args import secret
-from ..images import EgressArgs, Image, ImageStore
+from ..images import Image, ImageStore
 from ..platforms import containers
 from ..platforms.docker_host import DockerHost
 from ..shared_volume.component import SharedVolume
@@ -43,7 +43,6 @@ def create(
     images: ImageStore,
     proxy: TraefikProxy,
     volumes: Mapping[str, SharedVolume],
-    egress: EgressArgs,
     parent: pulumi.Resource,
     cloud_storage: str | None = None,
 ) -> Made:
@@ -56,7 +55,7 @@ def create(
     closed = network_document(
         args, host.named("users"), host.bridge("users"), [host.bridge("dask")]
     )
-    reach = egress.environment("127.0.0.1", closed["gateway"])
+    reach = images.egress.environment("127.0.0.1", closed["gateway"])
     guard = _guard(name, host, parent, image, network, closed)
     document = settings_document(
         args,

@@ -59,6 +59,7 @@ class DockerHost:
 
     Attributes:
         address: name or address at which browsers reach it.
+        is_here: it is an engine of this machine.
         gate: what everything on the engine waits for: the machine that it runs on is prepared.
         machine: the VM that the engine goes with: nothing on it has to be deleted before it.
     """
@@ -67,6 +68,7 @@ class DockerHost:
     address: pulumi.Input[str]
     mtu: int
     provider: docker.Provider
+    is_here: bool = False
     gate: pulumi.Resource | None = None
     machine: pulumi.Resource | None = None
 
@@ -76,7 +78,8 @@ class DockerHost:
     ) -> DockerHost:
         """Names the engine. Nothing connects before the first container is made."""
         provider = _provider(deployment, args.host, args.ssh_options or None, parent)
-        return cls(deployment, args.address, args.mtu, provider)
+        here = isinstance(args.host, str) and args.host.startswith("unix://")
+        return cls(deployment, args.address, args.mtu, provider, is_here=here)
 
     @classmethod
     def behind(
@@ -91,7 +94,7 @@ class DockerHost:
     ) -> DockerHost:
         """The engine of a machine that is reached by ssh, once the gate is open."""
         provider = _provider(deployment, connection.url, connection.options, parent)
-        return cls(deployment, connection.address, mtu, provider, gate, machine)
+        return cls(deployment, connection.address, mtu, provider, gate=gate, machine=machine)
 
     def called(self, address: pulumi.Input[str]) -> DockerHost:
         """The same engine, which browsers know by another name."""

@@ -47,11 +47,13 @@ esac
 class Host:
     """The script behind sshd, and what was asked of it."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port = folder, port
+    def __init__(
+        self, folder: Path, port: int, address: str = "127.0.0.1", key: Path | None = None
+    ) -> None:
+        self.folder, self.port, self.address = folder, port, address
         folder.mkdir(parents=True)
-        self.key = folder / "key"
-        for file in (self.key, folder / "host_key"):
+        self.key = key or folder / "key"
+        for file in (folder / "host_key", *([] if key else [self.key])):
             command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)]
             subprocess.run(command, check=True)
         self.script = folder / "host.sh"
@@ -63,7 +65,7 @@ class Host:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own condition
         settings = {
             "Port": self.port,
-            "ListenAddress": "127.0.0.1",
+            "ListenAddress": self.address,
             "HostKey": self.folder / "host_key",
             "AuthorizedKeysFile": f"{self.key}.pub",
             "ForceCommand": self.script,
@@ -105,7 +107,7 @@ class CloudStack(Checkout):
             CLOUD: str(folder / "cloud"),
             ADDRESS: "127.0.0.1",
         }
-        own = [_docker_too(folder), self.root / "toolchain/cloud_standin/bin"]
+        own = [docker_too(folder), self.root / "toolchain/cloud_standin/bin"]
         own += [self.root / "toolchain/bin" / name for name in ("docker", "language")]
         self.environment["PATH"] = ":".join([*map(str, own), os.environ["PATH"]])
         values = yaml.safe_load((FIXTURES / f"{cloud}.happy.minimal.yaml").read_text())["config"]
@@ -163,7 +165,7 @@ def _merged(old: Any, new: Any) -> Any:
     return new
 
 
-def _docker_too(folder: Path) -> Path:
+def docker_too(folder: Path) -> Path:
     """A folder for PATH in which the stand-in answers for docker as well: there is no engine."""
     made = folder / "path"
     made.mkdir(parents=True)

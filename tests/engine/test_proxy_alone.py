@@ -11,14 +11,14 @@ from tests.client import eventually
 
 PROGRAM = """
 import pulumi
-from components import DockerHost, DockerHostArgs, EgressArgs, ImageStore, RouteArgs
+from components import DockerHost, DockerHostArgs, ImageStore, RouteArgs
 from components import TraefikProxy, TraefikProxyArgs
 
 host = DockerHost.connect("alone", DockerHostArgs())
 # An address that another resource makes: known only while the engine runs.
 url = pulumi.Output.from_input("http://127.0.0.1:8395")
 args = TraefikProxyArgs(http_port=8394, api_port=8393, routes=[RouteArgs(name="own", url=url)])
-proxy = TraefikProxy("edge", args, host, ImageStore(host, EgressArgs()))
+proxy = TraefikProxy("edge", args, host, ImageStore(host))
 pulumi.export("url", proxy.url)
 """
 

@@ -19,14 +19,14 @@ from tests.client import eventually
 FOLDER = Path("/srv/buckets")
 PROGRAM = """
 import pulumi
-from components import DockerHost, DockerHostArgs, EgressArgs, ImageStore
+from components import DockerHost, DockerHostArgs, ImageStore
 from components.shared_volume.bucket import BucketMount
 from components.shared_volume.made import Made
 
 host = DockerHost.connect("tbucket", DockerHostArgs())
 source = pulumi.Output.from_input(":local:/tmp/store")
 made = Made(None, source, "bucket", source)
-BucketMount("data-bucket", "data", made, host, ImageStore(host, EgressArgs()))
+BucketMount("data-bucket", "data", made, host, ImageStore(host))
 """
 
 

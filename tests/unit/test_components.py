@@ -144,7 +144,10 @@ def test_edge_listens_on_this_machine_only_and_shows_no_dashboard(minimal: Any) 
 
 def test_a_sites_proxy_and_mirror_reach_builds_hub_and_users(full: Any) -> None:
     inputs = full[0].inputs
-    assert inputs["image-hub"]["build"]["args"]["HTTP_PROXY"] == "http://proxy.example.org:3128"
+    assert (
+        inputs["jupyterhub-test-image-hub"]["build"]["args"]["HTTP_PROXY"]
+        == "http://proxy.example.org:3128"
+    )
     assert "HTTP_PROXY=http://proxy.example.org:3128" in inputs["hub"]["envs"]
     assert "NO_PROXY=localhost,localhost,127.0.0.1,10.231.0.1" in inputs["hub"]["envs"]
     uploads = inputs["hub"]["uploads"]["value"]  # a secret as a whole

@@ -12,7 +12,8 @@ import yaml
 
 Values = dict[str, Any]
 _HERE = Path(__file__).parent
-ADDRESS = "PULUMI_JUPYTERHUB_STANDIN_ADDRESS"  # a test's address for whatever has a public one
+# A test's address for whatever has a public one; with _AWS or another at its end, one cloud's.
+ADDRESS = "PULUMI_JUPYTERHUB_STANDIN_ADDRESS"
 
 
 @functools.cache
@@ -35,17 +36,19 @@ def _covered(path: str, rule: list[str]) -> bool:
 
 def computed(kind: str) -> Values:
     """Outputs that the provider fills in."""
-    return dict(_filled(_data("computed").get(kind, {})))
+    cloud = kind.split(":")[0].upper()
+    address = os.environ.get(f"{ADDRESS}_{cloud}") or os.environ.get(ADDRESS, "192.0.2.80")
+    return dict(_filled(_data("computed").get(kind, {}), address))
 
 
-def _filled(value: Any) -> Any:
+def _filled(value: Any, address: str) -> Any:
     if isinstance(value, dict):
-        return {key: _filled(item) for key, item in value.items()}
+        return {key: _filled(item, address) for key, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item) for item in value]
+        return [_filled(item, address) for item in value]
     if value == "UNIQUE":
         return uuid.uuid4().hex
-    return os.environ.get(ADDRESS, "192.0.2.80") if value == "ADDRESS" else value
+    return address if value == "ADDRESS" else value
 
 
 def looked_up(token: str) -> Values | None:

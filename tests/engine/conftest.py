@@ -1,0 +1,22 @@
+"""What the engine tests share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.consumer import Environment, wheel
+
+
+@pytest.fixture(scope="session")
+def consumer(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with the wheel and every extra that the examples need."""
+    folder = tmp_path_factory.mktemp("consumer")
+    built = wheel(folder / "wheel")
+    return Environment(folder / "venv", built, "aws", "gcp", "openstack")
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with the wheel and no extra."""
+    folder = tmp_path_factory.mktemp("bare")
+    return Environment(folder / "venv", wheel(folder / "wheel"))
