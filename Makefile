@@ -3,7 +3,7 @@ MAKEFLAGS += --no-print-directory
 T := python3 -m toolchain
 STACK ?= local
 export STACK
-.PHONY: help setup up down purge preview kept place backend rebuild outputs logs roster env test test-vm lint bench
+.PHONY: help setup up down purge preview kept place backend rebuild outputs logs roster env ci touched publish pin test test-vm lint bench
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -34,6 +34,15 @@ roster: ## names and first passwords (ADD=a,b REMOVE=a RESET=a)
 	@$(T) roster --add "$(ADD)" --remove "$(REMOVE)" --reset "$(RESET)"
 env: ## lines for eval, so that plain pulumi works
 	@$(T) env
+ci: ## what the workflows run (WHAT=preview, up or drift)
+	@$(T) ci $(WHAT)
+touched: ## stacks that a change is about, as JSON (BASE=origin/main)
+	@$(T) touched --base "$(BASE)" $(if $(DEPLOYED),--deployed)
+publish: ## build, scan and push an image (IMAGE=hub REGISTRY=ghcr.io/you/hubs)
+	@$(T) publish --image "$(IMAGE)" --registry "$(REGISTRY)" --join "$(JOIN)" --out "$(OUT)" \
+		$(if $(SCAN),--scan)
+pin: ## take a published image in a stack (IMAGE=hub REFERENCE=name@sha256:…)
+	@$(T) pin --image "$(IMAGE)" --reference "$(REFERENCE)"
 test: ## run all tests (ARGS="tests/unit -x")
 	@$(T) test $(ARGS)
 test-vm: ## tests on a real machine in QEMU (25 min)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from .forge import command as forge
 from .preview_report import command as preview_report
 
 
@@ -14,6 +15,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=name, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     preview_report.add_to(commands)
+    forge.add_to(commands)
     parsed = parser.parse_args(arguments)
     return int(parsed.run(parsed))
 

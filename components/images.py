@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -270,3 +271,18 @@ def _staged(folder: Path, ca_bundle: Path | None, digest: str) -> Path:
 
 def _slug(reference: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in reference)
+
+
+def main() -> None:
+    """Prints what CI needs to publish the images as JSON: tags, contexts, build arguments."""
+    egress = EgressArgs.of_environment()
+    folders = {path.parent.name: path.parent for path in Path("images").glob("*/Dockerfile")}
+    tags = {name: content_digest(path, egress.ca_bundle, {}) for name, path in folders.items()}
+    contexts = {
+        name: str(_staged(folders[name], egress.ca_bundle, tag)) for name, tag in tags.items()
+    }
+    print(json.dumps({"tags": tags, "contexts": contexts, "build_args": egress.build_args()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,20 @@ import http.client
 import os
 import sys
 
-from . import backend, commands, logs, paths, place, preview, roster, vm
+from . import (
+    backend,
+    ci,
+    commands,
+    logs,
+    paths,
+    pin,
+    place,
+    preview,
+    publish,
+    roster,
+    touched,
+    vm,
+)
 from .engine import EngineError
 from .steps import Problem
 
@@ -37,6 +50,21 @@ def _parser() -> argparse.ArgumentParser:
     command("place", "take the first of site.places that has room")
     shared = command("backend", "keep the state where colleagues and CI reach it")
     shared.add_argument("--url", default="", help="s3://…, gs://…, or another Pulumi backend")
+    made = sub.add_parser("ci", help="what the workflows run: preview, up, drift")
+    made.add_argument("what", choices=("preview", "up", "drift"))
+    made.add_argument("--stack", default=os.environ.get("STACK") or "local")
+    change = command("touched", "stacks that a change is about, as JSON")
+    change.add_argument("--base", default="", help="what to compare with: origin/main")
+    change.add_argument("--deployed", action="store_true", help="only with a state that CI reaches")
+    ship = command("publish", "build, scan and push an image")
+    ship.add_argument("--image", default="")
+    ship.add_argument("--registry", default="", help="ghcr.io/you/hubs")
+    ship.add_argument("--scan", action="store_true", help="with trivy, before it is pushed")
+    ship.add_argument("--join", default="", metavar="DIGESTS", help="of one image, into one name")
+    ship.add_argument("--out", default="", metavar="FILE", help="for the reference")
+    fix = command("pin", "take a published image in a stack")
+    fix.add_argument("--image", default="")
+    fix.add_argument("--reference", default="", help="name@sha256:…")
     command("kept", "what holds data, and how to adopt or delete it")
     command("outputs", "all outputs as one JSON document")
     log = command("logs", "what hub, proxy and guard say")
@@ -56,6 +84,16 @@ def _wishes(given: argparse.Namespace) -> preview.Wishes:
     return preview.Wishes(given.diff, given.alone, given.approve, given.description, given.out)
 
 
+_CI = {"preview": ci.show_preview, "up": ci.up, "drift": ci.check_drift}
+
+
+def _publish(given: argparse.Namespace) -> None:
+    if given.join:
+        publish.join(given.image, given.registry, given.join.split(), given.out)
+    else:
+        publish.publish(given.image, given.registry, given.out, given.scan)
+
+
 def _run(arguments: argparse.Namespace) -> None:
     stack = arguments.stack
     match arguments.command:
@@ -69,6 +107,14 @@ def _run(arguments: argparse.Namespace) -> None:
             commands.purge(stack, arguments.yes)
         case "preview":
             preview.show(stack, _wishes(arguments))
+        case "ci":
+            _CI[arguments.what](stack)
+        case "touched":
+            touched.show(arguments.base, arguments.deployed)
+        case "publish":
+            _publish(arguments)
+        case "pin":
+            pin.pin(stack, arguments.image, arguments.reference)
         case "rebuild":
             vm.rebuild(stack)
         case "place":

@@ -35,6 +35,11 @@ class Machine:
         return next(o.split("=", 1)[1] for o in self.options if o.startswith(f"{name}="))
 
     @property
+    def key(self) -> str:
+        """The private key's file, as ssh is told it."""
+        return self.options[self.options.index("-i") + 1]
+
+    @property
     def command(self) -> list[str]:
         """The words of ssh, up to the command to run there."""
         return ["ssh", *self.options, "-p", str(self.port), f"{self.user}@{self.address}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,8 @@ class Wishes:
     out: str = ""
 
 
+Maker = Callable[[str, str], None]  # takes the report's file and the description's
+
 _ALONE = (
     "**Made without this stack's state, secrets and credentials.** Everything shows as new, so "
     "this preview can't tell whether data would be replaced or deleted. Somebody with access has "
@@ -59,7 +61,9 @@ def show(name: str, wishes: Wishes) -> None:
         if wishes.diff:
             _print_diff(answer, remarks)
         else:
-            _report(stack, answer, remarks, wishes)
+            verdict = report(stack, answer, remarks, wishes)
+            if verdict:
+                raise Problem(_VERDICTS[verdict])
 
 
 @contextmanager
@@ -108,13 +112,18 @@ def _print_diff(answer: subprocess.CompletedProcess[str], remarks: list[str]) ->
         raise Problem(f"pulumi preview failed, see above. {answer.stderr.strip()}")
 
 
-def _report(
-    stack: Stack, answer: subprocess.CompletedProcess[str], remarks: list[str], wishes: Wishes
-) -> None:
+def report(
+    stack: Stack,
+    answer: subprocess.CompletedProcess[str],
+    remarks: list[str],
+    wishes: Wishes,
+    *options: str,
+) -> int:
+    """Prints the report on what Pulumi answered; returns the report's exit code."""
     command = [str(python_env.PYTHON), "-m", "components", "preview-report", "--stack", stack.name]
-    command += ["--remarks", "\n\n".join(remarks)]
+    command += ["--remarks", "\n\n".join(remarks), *options]
     if answer.returncode:
-        command += ["--failed", answer.stderr.strip() or "pulumi preview failed"]
+        command += ["--failed", answer.stderr.strip() or "pulumi failed"]
     command += [word for n in wishes.approve.split(",") if n for word in ("--approve", n)]
     command += ["--description", wishes.description] if wishes.description else []
     made = subprocess.run(
@@ -126,16 +135,16 @@ def _report(
         text=True,
         check=False,
     )
-    print(made.stdout)
-    if wishes.out:
-        Path(wishes.out).write_text(made.stdout)
+    print(made.stdout, flush=True)
     if made.stderr:
         raise Problem(made.stderr.strip())
-    if made.returncode:
-        raise Problem(_VERDICTS.get(made.returncode, "The report failed."))
+    if wishes.out:
+        Path(wishes.out).write_text(made.stdout)
+    return made.returncode
 
 
+INCOMPLETE, DATA_LOSS = 1, 3  # components/preview_report/command.py
 _VERDICTS = {
-    1: "The preview is not whole, see above.",
-    3: "Data would be lost, see above. On purpose: make preview REPLACE_OK=<resource>",
+    INCOMPLETE: "The preview is not whole, see above.",
+    DATA_LOSS: "Data would be lost, see above. On purpose: make preview REPLACE_OK=<resource>",
 }

@@ -11,7 +11,7 @@ from .gate import approvals_in, judge
 from .markdown import DOCS, LIMIT, page
 from .plan import Change, Unreadable, read
 
-OK, INCOMPLETE, DATA_LOSS = 0, 1, 3
+OK, INCOMPLETE, DATA_LOSS, DRIFT = 0, 1, 3, 4
 _FAILED = """### ❌ Preview of stack `{stack}`: no plan
 
 {reason}
@@ -21,6 +21,7 @@ What the change would do is unknown.
 _HELP = f"""exit codes:
   {OK}  no data would be lost
   {INCOMPLETE}  the preview failed or can't be read: what the change would do is unknown
+  {DRIFT}  with --drift: something differs
   {DATA_LOSS}  something that holds data would be replaced or deleted, and nobody approved it
 """
 
@@ -44,6 +45,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     made.add_argument(
         "--failed", default="", metavar="WHY", help="the preview failed: what it said besides"
     )
+    made.add_argument(
+        "--drift", action="store_true", help="it is of `pulumi refresh --preview-only --json`"
+    )
     made.add_argument("--limit", type=int, default=LIMIT, help="most characters of the page")
     made.set_defaults(run=run)
 
@@ -65,13 +69,16 @@ def run(arguments: argparse.Namespace) -> int:
         stack=arguments.stack,
         remarks=arguments.remarks,
         docs=_docs(),
+        drift=arguments.drift,
         limit=arguments.limit,
     )
     _write(made, arguments.out)
     if not gate.is_open:
         return DATA_LOSS
     unknown = any(step.change is Change.unknown for step in plan.steps)
-    return INCOMPLETE if plan.errors or unknown or arguments.failed else OK
+    if plan.errors or unknown or arguments.failed:
+        return INCOMPLETE
+    return DRIFT if arguments.drift and plan.steps else OK
 
 
 def _docs() -> str:

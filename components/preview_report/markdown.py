@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .gate import Gate
 from .plan import Change, Plan, Step
@@ -22,6 +22,9 @@ _WORDS = {
 }
 
 
+_BY_HAND = _WORDS | {Change.update: "changed", Change.delete: "**gone**", Change.create: "new"}
+
+
 def page(
     plan: Plan,
     gate: Gate,
@@ -29,6 +32,7 @@ def page(
     stack: str = "",
     remarks: str = "",
     docs: str = DOCS,
+    drift: bool = False,
     limit: int = LIMIT,
 ) -> str:
     """The report in Markdown, no longer than `limit` characters: details go first, never the gate.
@@ -37,11 +41,15 @@ def page(
         stack: its name, where the plan doesn't say.
         remarks: what else has to be said at the top, as Markdown.
         docs: address of the page on what a change does.
+        drift: the plan is what was changed by hand, not what an update would do.
     """
-    head = "\n".join(_head(plan, gate, stack, remarks))
+    head = "\n".join(
+        _drift(plan, gate, stack, remarks) if drift else _head(plan, gate, stack, remarks)
+    )
+    words = _BY_HAND if drift else _WORDS
     foot = f"\n[What a change does to a running hub]({docs})\n"
     for most in (_MOST, 1, 0):
-        text = f"{head}\n{_tables(plan, most)}{foot}"
+        text = f"{head}\n{_tables(plan, most, words)}{foot}"
         if len(text) <= limit:
             return text
     cut = f"{head}\n{_counts(plan)}{foot}"
@@ -72,6 +80,22 @@ def _head(plan: Plan, gate: Gate, stack: str, remarks: str) -> Iterator[str]:
 
 
 _UNPROTECT = "First set `protect: false` on that volume and run the update once, then this change."
+
+
+def _drift(plan: Plan, gate: Gate, stack: str, remarks: str) -> Iterator[str]:
+    """The head of a comparison with what is really there."""
+    found = f"{len(plan.steps)} resources differ" if plan.steps else "as its state says"
+    mark = "❌" if plan.errors or gate.losses else "⚠️" if plan.steps else "✅"
+    yield f"### {mark} Stack `{plan.stack or stack}`: {found}"
+    yield from [f"\n{remarks}"] * bool(remarks)
+    yield from (f"\n> {_in_words(error)[:1500]}" for error in plan.errors)
+    for step in gate.losses:
+        yield f"\n⛔ **{step.type} `{step.name}` is gone**, and everything in it."
+    if plan.steps:
+        yield (
+            "\nSomebody changed this outside of Pulumi. `make up` makes it again what the stack "
+            "file says; if the change was right, put it into the stack file."
+        )
 
 
 def _in_words(error: str) -> str:
@@ -138,13 +162,13 @@ def _by_component(plan: Plan) -> dict[str, list[Step]]:
     return found
 
 
-def _tables(plan: Plan, most: int) -> str:
+def _tables(plan: Plan, most: int, words: Mapping[Change, str]) -> str:
     lines = []
     for component, steps in _by_component(plan).items():
         lines += [f"\n**{component}**\n", "| resource | change | because of |", "|---|---|---|"]
         for step in steps:
             lines.append(
-                f"| {step.type} `{step.name}` | {_WORDS[step.change]} | {_why(step, most)} |"
+                f"| {step.type} `{step.name}` | {words[step.change]} | {_why(step, most)} |"
             )
     return "\n".join(lines) + "\n"
 
