@@ -34,10 +34,10 @@ roster: ## names and first passwords (ADD=a,b REMOVE=a RESET=a)
 	@$(T) roster --add "$(ADD)" --remove "$(REMOVE)" --reset "$(RESET)"
 env: ## lines for eval, so that plain pulumi works
 	@$(T) env
-ci: ## what the workflows run (WHAT=preview, up or drift)
-	@$(T) ci $(WHAT)
+ci: ## what the workflows run (WHAT=preview, up, drift or digests)
+	@$(T) ci $(WHAT) --base "$(BASE)"
 touched: ## stacks that a change is about, as JSON (BASE=origin/main)
-	@$(T) touched --base "$(BASE)" $(if $(DEPLOYED),--deployed)
+	@$(T) touched --base "$(BASE)" $(if $(ALL),--all) $(if $(DEPLOYED),--deployed)
 publish: ## build, scan and push an image (IMAGE=hub REGISTRY=ghcr.io/you/hubs)
 	@$(T) publish --image "$(IMAGE)" --registry "$(REGISTRY)" --join "$(JOIN)" --out "$(OUT)" \
 		$(if $(SCAN),--scan)

@@ -50,11 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     command("place", "take the first of site.places that has room")
     shared = command("backend", "keep the state where colleagues and CI reach it")
     shared.add_argument("--url", default="", help="s3://…, gs://…, or another Pulumi backend")
-    made = sub.add_parser("ci", help="what the workflows run: preview, up, drift")
-    made.add_argument("what", choices=("preview", "up", "drift"))
+    made = sub.add_parser("ci", help="what the workflows run")
+    made.add_argument("what", choices=("preview", "up", "drift", "digests"))
+    made.add_argument("--base", default="", help="preview only what changed since then")
     made.add_argument("--stack", default=os.environ.get("STACK") or "local")
     change = command("touched", "stacks that a change is about, as JSON")
     change.add_argument("--base", default="", help="what to compare with: origin/main")
+    change.add_argument("--all", action="store_true", help="whatever changed")
     change.add_argument("--deployed", action="store_true", help="only with a state that CI reaches")
     ship = command("publish", "build, scan and push an image")
     ship.add_argument("--image", default="")
@@ -84,7 +86,16 @@ def _wishes(given: argparse.Namespace) -> preview.Wishes:
     return preview.Wishes(given.diff, given.alone, given.approve, given.description, given.out)
 
 
-_CI = {"preview": ci.show_preview, "up": ci.up, "drift": ci.check_drift}
+def _ci(what: str, stack: str, base: str) -> None:
+    match what:
+        case "preview":
+            ci.show_preview(stack, base)
+        case "up":
+            ci.up(stack)
+        case "drift":
+            ci.check_drift(stack)
+        case "digests":
+            ci.propose_digests()
 
 
 def _publish(given: argparse.Namespace) -> None:
@@ -108,9 +119,9 @@ def _run(arguments: argparse.Namespace) -> None:
         case "preview":
             preview.show(stack, _wishes(arguments))
         case "ci":
-            _CI[arguments.what](stack)
+            _ci(arguments.what, stack, arguments.base)
         case "touched":
-            touched.show(arguments.base, arguments.deployed)
+            touched.show(arguments.base, arguments.all, arguments.deployed)
         case "publish":
             _publish(arguments)
         case "pin":

@@ -8,12 +8,28 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from . import commands, drift, environment, paths, preview, pulumi_cli, python_env
+from . import (
+    commands,
+    drift,
+    environment,
+    paths,
+    pin,
+    preview,
+    pulumi_cli,
+    python_env,
+    touched,
+)
 from .steps import Problem
 
 
-def show_preview(name: str) -> None:
-    """The preview report, as the one comment on the pull request; fails where it is red."""
+def show_preview(name: str, base: str = "") -> None:
+    """The preview report, as the one comment on the pull request; fails where it is red.
+
+    With `base`, only of a stack that the change since then touches.
+    """
+    if base and name not in touched.since(base):
+        print(f"Stack {name} is not touched by this change: no preview.")
+        return
     _prepare()
     alone = not _knows_the_stack(name)
     _report(
@@ -36,6 +52,9 @@ def up(name: str) -> None:
 
 def check_drift(name: str) -> None:
     """What differs from the state, as one issue that is opened, updated or closed."""
+    if not _backend(name):
+        print(f"Stack {name} is not deployed from here (no stacks/backend.{name}).")
+        return
     if not _knows_the_stack(name):
         raise Problem(_NO_STATE.format(name))
     _prepare()
@@ -45,6 +64,23 @@ def check_drift(name: str) -> None:
     words = ["issue", str(file), "--marker", f"drift-{name}", "--title", title]
     if _run(*words, *([] if found else ["--close"])):
         raise Problem("The issue could not be written, see above.")
+
+
+def propose_digests() -> None:
+    """A pull request that puts the references in `references/` into the stack files."""
+    _prepare()
+    files = sorted((paths.ROOT / "references").glob("*"))
+    if not files:
+        raise Problem("There is no references/<image>: make publish … OUT=references/<image>")
+    for file in files:
+        for stack in touched.platforms():
+            pin.pin(stack, file.name, file.read_text().strip())
+    title = "New images"
+    text = "Made by CI: " + ", ".join(f"`{file.read_text().strip()}`" for file in files)
+    changed = [f"stacks/Pulumi.{stack}.yaml" for stack in touched.platforms()]
+    words = ("--branch", "images", "--title", title, "--text", text)
+    if _run("propose", *changed, *words):
+        raise Problem("The pull request could not be made, see above.")
 
 
 _NO_STATE = (
@@ -57,8 +93,11 @@ _NO_STATE = (
 def _knows_the_stack(name: str) -> bool:
     """Whether this run has the stack's state and can read its secrets: a fork's has neither."""
     passphrase = any(os.environ.get(f"PULUMI_CONFIG_PASSPHRASE{x}") for x in ("", "_FILE"))
-    shared = environment.backend_of(name) or os.environ.get("PULUMI_BACKEND_URL")
-    return bool(passphrase and shared)
+    return bool(passphrase and _backend(name))
+
+
+def _backend(name: str) -> str | None:
+    return environment.backend_of(name) or os.environ.get("PULUMI_BACKEND_URL") or None
 
 
 def _prepare() -> None:

@@ -19,12 +19,17 @@ _ONE_STACK = re.compile(r"stacks/(?:Pulumi\.(?P<file>.+)\.yaml|backend\.(?P<back
 _ONE_PLATFORM = re.compile(r"components/.*/(?P<platform>aws|gcp|openstack)\.(?:py|csv)")
 
 
-def show(base: str, deployed: bool) -> None:
+def show(base: str, everything: bool, deployed: bool) -> None:
     """Prints the names as one JSON list: what a matrix of jobs takes."""
-    found = touched(_changed(base), platforms())
+    found = list(platforms()) if everything else since(base)
     if deployed:
         found = [name for name in found if environment.backend_of(name)]
     print(json.dumps(found))
+
+
+def since(base: str) -> list[str]:
+    """Names of the stacks that the change since `base` is about."""
+    return touched(_changed(base), platforms())
 
 
 def touched(files: Iterable[str], stacks: dict[str, str]) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from . import ForgeError, here
+from .proposal import propose
 
 _MAY_ONLY_READ = (401, 403, 404)
 
@@ -72,24 +72,8 @@ def _description(_: argparse.Namespace) -> int:
 
 
 def _propose(arguments: argparse.Namespace) -> int:
-    def git(*words: str | Path) -> str:
-        done = subprocess.run(
-            ["git", *map(str, words)], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise ForgeError(f"git {words[0]}: {done.stderr.strip()}")
-        return done.stdout.strip()
-
     try:
-        if not git("status", "--porcelain", "--", *arguments.files):
-            print("Nothing has changed: no pull request.")
-            return 0
-        git("switch", "-C", arguments.branch)
-        git("add", "--", *arguments.files)
-        author = ("-c", "user.name=pulumi-jupyterhub CI", "-c", "user.email=ci@localhost")
-        git(*author, "commit", "-m", arguments.title)
-        git("push", "--force", "origin", f"HEAD:refs/heads/{arguments.branch}")
-        print(here().propose(arguments.branch, arguments.title, arguments.text))
+        print(propose(arguments.files, arguments.branch, arguments.title, arguments.text))
     except ForgeError as error:
         print(f"The change could not be proposed: {error}", file=sys.stderr)
         return 1

@@ -69,6 +69,13 @@ def propose(branch: str, title: str, text: str) -> str:
     return str(_api().call("POST", f"{_project()}/pulls", body)["html_url"])
 
 
+def remote() -> tuple[str, str]:
+    """Where git pushes to, and the login for it."""
+    server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+    project = needed("GITHUB_REPOSITORY", "GitHub Actions sets it")
+    return f"{server}/{project}.git", f"x-access-token:{_token()}"
+
+
 def _own(path: str, marker: str) -> Any:
     """What carries the mark and was written by a program: people can copy a mark."""
     for each in _api().all(path):
@@ -79,14 +86,17 @@ def _own(path: str, marker: str) -> Any:
 
 
 def _api() -> Api:
-    token = needed("GITHUB_TOKEN", "give the step `env: GITHUB_TOKEN: ${{ github.token }}`")
     url = os.environ.get("GITHUB_API_URL", "https://api.github.com")
     headers = {
         "Accept": "application/vnd.github+json",
-        "Authorization": f"Bearer {token}",
+        "Authorization": f"Bearer {_token()}",
         "X-GitHub-Api-Version": "2022-11-28",
     }
     return Api(url, headers)
+
+
+def _token() -> str:
+    return needed("GITHUB_TOKEN", "give the step `env: GITHUB_TOKEN: ${{ github.token }}`")
 
 
 def _project() -> str:

@@ -75,6 +75,11 @@ def propose(branch: str, title: str, text: str) -> str:
     return str(_api().call("POST", requests, body)["web_url"])
 
 
+def remote() -> tuple[str, str]:
+    """Where git pushes to, and the login for it."""
+    return f"{needed('CI_PROJECT_URL', 'GitLab CI sets it')}.git", f"oauth2:{_token()}"
+
+
 def _own(path: str, field: str, marker: str) -> Any:
     """What carries the mark and was written by this token's user: people can copy a mark."""
     own = _api().call("GET", "/user")["id"]
@@ -86,12 +91,15 @@ def _own(path: str, field: str, marker: str) -> Any:
 
 
 def _api() -> Api:
-    token = needed(
+    return Api(needed("CI_API_V4_URL", "GitLab CI sets it"), {"PRIVATE-TOKEN": _token()})
+
+
+def _token() -> str:
+    return needed(
         "GITLAB_TOKEN",
-        "make a project access token with the role Reporter and the scope api (Developer for "
-        "digests), and set it as a masked CI/CD variable",
+        "make a project access token with the role Developer and the scopes api and "
+        "write_repository, and set it as a masked CI/CD variable",
     )
-    return Api(needed("CI_API_V4_URL", "GitLab CI sets it"), {"PRIVATE-TOKEN": token})
 
 
 def _project() -> str:
