@@ -69,7 +69,7 @@ def needed(name: str, why: str) -> str:
     """A variable of the environment that CI has to set."""
     value = os.environ.get(name)
     if not value:
-        raise ForgeError(f"{name} is not set: {why}")
+        raise ForgeError(f"{name} is not set: {why}", 401 if name.endswith("_TOKEN") else 0)
     return value
 
 
