@@ -23,7 +23,7 @@ def check(stack: str, config: StackConfig, site: Site) -> None:
     for note in preflight.notes(findings):
         pulumi.log.info(f"not known beforehand: {note}")
     if refused := preflight.refused(findings):
-        raise pulumi.RunError(str(mistakes(refused, f"stacks/Pulumi.{stack}.yaml")))
+        raise mistakes(refused, f"stacks/Pulumi.{stack}.yaml")
 
 
 def wanted(config: StackConfig, site: Site) -> preflight.Wanted:

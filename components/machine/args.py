@@ -66,14 +66,6 @@ class SshArgs(Args):
         change="used from the next command on",
     )
 
-    @model_validator(mode="after")
-    def _key_is_there(self) -> Self:
-        if self.key_file and not self.key_file.expanduser().is_file():
-            raise ValueError(
-                f"key_file {self.key_file} is not a file; give your private key's path"
-            )
-        return self
-
 
 class SoftwareArgs(Args):
     """What is installed on the machine, beside Docker."""

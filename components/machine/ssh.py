@@ -14,6 +14,7 @@ import pulumi
 from pydantic import SecretStr
 
 from ..args import InputSecret
+from ..errors import ConfigError
 from .args import SshArgs
 
 _MAGIC = b"openssh-key-v1\0"
@@ -60,6 +61,7 @@ def connect(
     `machine` is its id: a new machine behind the same address is another one, so that ssh takes
     its new host key, while a changed key of the same machine is refused.
     """
+    _require_key(args)
     options = pulumi.Output.all(machine, _text(key)).apply(
         lambda known: ssh_options(deployment, args, key_file(deployment, args, known[1]), known[0])
     )
@@ -80,6 +82,16 @@ def ssh_options(deployment: str, args: SshArgs, key: Path, machine: str) -> list
         "HostKeyAlias": machine,
     } | ({"ProxyJump": args.jump_host} if args.jump_host else {})
     return ["-i", _portable(key), *(word for k, v in values.items() for word in ("-o", f"{k}={v}"))]
+
+
+def _require_key(args: SshArgs) -> None:
+    """Stops an update that could not log in. A preview, as by CI, needs no key."""
+    missing = args.key_file and not args.key_file.expanduser().is_file()
+    if missing and not pulumi.runtime.is_dry_run():
+        raise ConfigError(
+            f"ssh.key_file: found {args.key_file}, which is no file here; allowed: the path of "
+            "your private key. Nothing was changed."
+        )
 
 
 def _portable(path: Path) -> str:

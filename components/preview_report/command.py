@@ -17,6 +17,8 @@ _FAILED = """### ❌ Preview of stack `{stack}`: no plan
 {reason}
 
 What the change would do is unknown.
+
+[What a change does to a running hub]({docs})
 """
 _HELP = f"""exit codes:
   {OK}  no data would be lost
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         plan = read(text)
     except Unreadable as error:
         reason = "\n\n".join(filter(None, [arguments.failed.strip()[-1500:], str(error)]))
-        _write(_FAILED.format(stack=arguments.stack, reason=reason), arguments.out)
+        _write(_FAILED.format(stack=arguments.stack, reason=reason, docs=_docs()), arguments.out)
         return INCOMPLETE
     described = arguments.description.read_text() if arguments.description else ""
     gate = judge(plan, [*arguments.approve, *approvals_in(described)])

@@ -100,8 +100,8 @@ def _drift(plan: Plan, gate: Gate, stack: str, remarks: str) -> Iterator[str]:
 
 def _in_words(error: str) -> str:
     """Pulumi's error: of a protected resource its name, of a program's fault its last line."""
-    match = re.search(r'resource "([^"]+)"\s+cannot be \w+\s+because it is protected', error)
-    if match:
+    protected = r"\s+(cannot be \w+\s+because it is protected|as it is currently marked for prot)"
+    if match := re.search(rf'resource "([^"]+)"{protected}', error):
         return f"`{match[1].rsplit('::', 1)[-1]}` is protected."
     return error.strip().splitlines()[-1] if "Traceback (most recent" in error else error
 
@@ -150,9 +150,10 @@ def _unknown(plan: Plan) -> bool:
 def _summary(plan: Plan) -> str:
     counts = Counter(step.change for step in plan.steps)
     parts = [f"{counts[change]} to {change.value}" for change in Change if counts[change]]
+    parts = parts or ["nothing to do"]
     parts += [f"{plan.unchanged} unchanged"] if plan.unchanged else []
     new = " (a new stack: there is no state yet)" if plan.is_new else ""
-    return (", ".join(parts) or "nothing to do") + new
+    return ", ".join(parts) + new
 
 
 def _by_component(plan: Plan) -> dict[str, list[Step]]:

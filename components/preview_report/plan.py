@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from ..kept import held
+from ..kept import holds_data
 
 
 class Unreadable(Exception):
@@ -115,7 +115,7 @@ class Plan:
 
     Attributes:
         steps: what changes; what stays the same is only counted.
-        unchanged: how many resources stay as they are.
+        unchanged: how many resources stay as they are, components among them.
         is_new: there is no state yet.
         errors: why the preview failed, empty when it didn't.
         notes: warnings and remarks of the program.
@@ -143,12 +143,11 @@ def read(text: str) -> Plan:
     states = [s[k] for s in steps for k in ("oldState", "newState") if isinstance(s.get(k), dict)]
     old = [s["oldState"] for s in steps if isinstance(s.get("oldState"), dict)]
     of_component = _components(states)
-    data = held(old)
-    changes = [_step(s, of_component, data) for s in steps if s.get("op") not in _QUIET]
+    changes = [_step(s, of_component) for s in steps if s.get("op") not in _QUIET]
     return Plan(
         stack=_stack(steps),
         steps=tuple(_once(changes)),
-        unchanged=sum(s.get("op") == "same" and not _is_frame(s.get("urn", "")) for s in steps),
+        unchanged=int((document.get("changeSummary") or {}).get("same") or 0),
         is_new=bool(steps) and not old,
         errors=tuple(_errors(document)),
         notes=tuple(_notes(document)),
@@ -189,7 +188,7 @@ def _components(states: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
-def _step(step: Mapping[str, Any], of_component: Mapping[str, str], data: set[str]) -> Step:
+def _step(step: Mapping[str, Any], of_component: Mapping[str, str]) -> Step:
     urn = str(step.get("urn", ""))
     old: Mapping[str, Any] = step.get("oldState") or {}
     op = str(step.get("op", ""))
@@ -202,7 +201,7 @@ def _step(step: Mapping[str, Any], of_component: Mapping[str, str], data: set[st
         component=of_component.get(urn, ""),
         properties=tuple(_properties(step)),
         reason=_reason(step),
-        holds_data=old_urn in data,
+        holds_data=holds_data(old),
         protected=bool(old.get("protect")),
         retained=bool(old.get("retainOnDelete")),
     )
@@ -299,8 +298,8 @@ def _notes(document: Mapping[str, Any]) -> Iterator[str]:
         for each in document.get("diagnostics") or ()
         if each.get("severity") != "error"
     )
-    told = (re.sub(r"^(info|warning): ", "", m) for m in messages if not _NOISE.search(m))
-    yield from dict.fromkeys(filter(None, told))
+    told = (re.fullmatch(r"(?:info|warning): (.+)", m, re.S) for m in messages)
+    yield from dict.fromkeys(m[1] for m in told if m and not _NOISE.search(m[0]))
 
 
 def _type(urn: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pulumi
 
-from ..kept import holding
+from ..kept import holder
 from ..platforms.docker_host import DockerHost
 from ..platforms.pick import pick
 from ..platforms.site import Site
@@ -41,4 +41,5 @@ class SharedVolume(pulumi.ComponentResource):
         self.args = args
         self.made = pick(__package__, platform).create(name, args, place, self)
         self.volume = self.made.volume
-        self.register_outputs({"volume": self.volume} | holding(self.made.holder))
+        holder(self, self.made.holder)
+        self.register_outputs({"volume": self.volume})

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkout import ROOT, Checkout
 from tests.engine.clouds import CloudStack
+from toolchain.cloud_standin import CLOUD
 
 RED = "❌"
 
@@ -193,3 +195,24 @@ def test_the_same_preview_from_another_home(stack: CloudStack, tmp_path: Path) -
     finally:
         stack.environment = own
     assert found == {}
+
+
+STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout without state and secrets; the clouds' plugins are the stand-in's."""
+    folder = tmp_path_factory.mktemp("fork")
+    made = Checkout(folder, "tfork", 11, {})
+    made.file.unlink()
+    made.environment[CLOUD] = str(folder / "cloud")
+    return made
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_stack_file_previews_without_anything(fork: Checkout, name: str) -> None:
+    fork.environment["STACK"] = name
+    report = fork.make("preview", "ALONE=1")
+    assert f"✅ Preview of stack `{name}`" in report
+    assert "| Container `hub` | create |" in report

@@ -101,10 +101,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         """Makes it in the test's cloud; in a preview says what isn't known yet."""
         kind, inputs = _type_of(request), from_struct(request.properties)
         if request.preview:
-            unknown = {key: UNKNOWN for key in rules.computed(kind) if key not in inputs}
-            return provider_pb2.CreateResponse(properties=to_struct(unknown | inputs))
+            planned = _outputs(inputs, _unknown(rules.computed(kind)))
+            return provider_pb2.CreateResponse(properties=to_struct(planned))
         cloud = self._required(context)
-        outputs = _outputs(kind, inputs)
+        outputs = _outputs(inputs, rules.computed(kind))
         try:
             id, made = cloud.create(kind, inputs, outputs)
         except Injected as error:
@@ -127,7 +127,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         kind, inputs = _type_of(request), from_struct(request.news)
         before = from_struct(request.olds)
         kept = {key: before[key] for key in rules.computed(kind) if key in before}
-        outputs = _outputs(kind, inputs) | {k: v for k, v in kept.items() if k not in inputs}
+        outputs = _outputs(inputs, rules.computed(kind) | kept)
         if not request.preview:
             try:
                 self._required(context).update(request.id, inputs, outputs)
@@ -155,10 +155,21 @@ def _type_of(request: Any) -> str:
     return str(request.type or request.urn.split("::")[2].rsplit("$", 1)[-1])
 
 
-def _outputs(kind: str, inputs: Values) -> Values:
+def _unknown(value: Any) -> Any:
+    """The same places, their values not known yet."""
+    if isinstance(value, dict):
+        return {key: _unknown(item) for key, item in value.items()}
+    return [_unknown(item) for item in value] if _has_parts(value) else UNKNOWN
+
+
+def _has_parts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _outputs(inputs: Values, computed: Values) -> Values:
     """Inputs and what is computed; a list of objects gets its computed parts item by item."""
     made: Values = dict(inputs)
-    for key, value in rules.computed(kind).items():
+    for key, value in computed.items():
         own = inputs.get(key)
         if own is None:
             made[key] = value
