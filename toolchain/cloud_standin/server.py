@@ -181,8 +181,9 @@ def _outputs(inputs: Values, computed: Values) -> Values:
 def _outputs_of(own: Any, value: Any) -> Any:
     if not (isinstance(own, dict) and isinstance(value, dict)):
         return own
-    inner = {k: [value[k][0] | i for i in v] for k, v in own.items() if k in value and v}
-    return value | own | inner if inner else {k: v for k, v in value.items() if k not in own} | own
+    parts = {k: v for k, v in own.items() if _has_parts(v) and _has_parts(value.get(k))}
+    inner = {key: [value[key][0] | item for item in items] for key, items in parts.items()}
+    return value | own | inner
 
 
 def serve(name: str) -> None:
