@@ -30,8 +30,8 @@ outputs: ## all outputs as one JSON document, passwords included
 	@$(T) outputs
 logs: ## what hub, proxy and guard say (WHAT=hub FOLLOW=1)
 	@$(T) logs --what "$(WHAT)" $(if $(FOLLOW),--follow)
-roster: ## names and first passwords (ADD=a,b REMOVE=a RESET=a)
-	@$(T) roster --add "$(ADD)" --remove "$(REMOVE)" --reset "$(RESET)"
+roster: ## names and first passwords (ADD=a,b REMOVE=a RESET=a SHEET=file)
+	@$(T) roster --add "$(ADD)" --remove "$(REMOVE)" --reset "$(RESET)" --sheet "$(SHEET)"
 env: ## lines for eval, so that plain pulumi works
 	@$(T) env
 ci: ## what the workflows run (WHAT=preview, up, drift or digests)

@@ -23,12 +23,12 @@ from .jupyterhub_host.args import (
     CullingArgs,
     HubSecretsArgs,
     JupyterHubHostArgs,
-    LoginArgs,
-    LoginKind,
     NotebookImageArgs,
     UsersNetworkArgs,
 )
 from .jupyterhub_host.component import JupyterHubHost
+from .jupyterhub_host.login import LoginArgs, LoginKind, Lti13Args, OidcArgs
+from .jupyterhub_host.providers import OidcProvider
 from .machine.args import HostArgs, SoftwareArgs, SshArgs
 from .machine.existing import ExistingHost
 from .platforms.docker_host import DockerHost, DockerHostArgs
@@ -66,9 +66,12 @@ __all__ = [
     "JupyterHubHostArgs",
     "LoginArgs",
     "LoginKind",
+    "Lti13Args",
     "NetworkArgs",
     "NetworkKind",
     "NotebookImageArgs",
+    "OidcArgs",
+    "OidcProvider",
     "OperatingSystem",
     "PlaceArgs",
     "Protocol",

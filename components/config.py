@@ -180,8 +180,18 @@ class StackConfig(Args):
     @model_validator(mode="after")
     def _login_has_its_secrets(self) -> Self:
         if missing := self.secrets.missing(self.hub.login.kind):
-            raise ValueError(f"secrets are missing: {', '.join(missing)}; run `make setup`")
+            raise ValueError(f"secrets are missing: {', '.join(missing)}; {_how_to_set(missing)}")
         return self
+
+
+def _how_to_set(missing: list[str]) -> str:
+    """Most secrets are invented here; one comes from elsewhere."""
+    if missing != ["oidc_client_secret"]:
+        return "run `make setup`"
+    return (
+        'run `eval "$(make env)"`, then `pulumi config set --secret --path '
+        "jupyterhub:secrets.oidc_client_secret`, and paste what your provider shows"
+    )
 
 
 def parse(values: Mapping[str, Any], source: str) -> StackConfig:

@@ -74,6 +74,7 @@ def faults(config: Any) -> Iterator[Fault]:
     yield from _volumes(config)
     yield from _size(config)
     yield from _user_data(config)
+    yield from _gpus(config)
     if platform in _NEEDS_ZONE and not config.site.zone:
         yield Fault(
             ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
@@ -94,6 +95,17 @@ def _size(config: Any) -> Iterator[Fault]:
             yield Fault(
                 ("vm.size", error.asked, f"what {platform} has, the nearest: {error.nearest}")
             )
+
+
+def _gpus(config: Any) -> Iterator[Fault]:
+    """A VM without a GPU starts no server that needs one."""
+    if config.vm is None or config.vm.machine_type:
+        return
+    for kind in ("images", "sizes"):
+        for number, offered in enumerate(getattr(config.hub, kind)):
+            if offered.gpus > config.vm.size.gpus:
+                has = f"at most {config.vm.size.gpus}, as vm.size.gpus says"
+                yield Fault((f"hub.{kind}.{number}.gpus", str(offered.gpus), has))
 
 
 def _user_data(config: Any) -> Iterator[Fault]:

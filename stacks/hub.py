@@ -19,6 +19,7 @@ from components.jupyterhub_host.args import JupyterHubHostArgs
 from components.shared_volume.bucket import FOLDER, BucketMount
 
 from .outputs import outputs
+from .preflight import warn_of_size
 
 
 def compose(
@@ -29,6 +30,7 @@ def compose(
     buckets: Mapping[str, SharedVolume] | None = None,
 ) -> dict[str, Any]:
     """Makes proxy, hub, Dask and the mounts of buckets, and returns the hub's outputs."""
+    warn_of_size(config)
     images = ImageStore(host, config.egress)
     for name, bucket in (buckets or {}).items():
         BucketMount(f"{name}-bucket", name, bucket.made, host, images)

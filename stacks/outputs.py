@@ -20,7 +20,7 @@ def outputs(stack: str, config: StackConfig, hub: JupyterHubHost) -> dict[str, A
 
     return {
         "url": hub.url,
-        "admin_user": config.hub.admins[0],
+        "admin_user": config.hub.admins[0] if config.hub.admins else None,
         "class_password": password(config.secrets.class_password),
         "admin_password": password(config.secrets.admin_password),
         "next_steps": hub.url.apply(lambda url: _next_steps(url, stack, config)),
@@ -28,14 +28,26 @@ def outputs(stack: str, config: StackConfig, hub: JupyterHubHost) -> dict[str, A
 
 
 def _next_steps(url: str, stack: str, config: StackConfig) -> str:
-    admin = config.hub.admins[0]
-    if config.hub.login.kind is LoginKind.class_password:
-        login = f"Students: any name and the class password. You: {admin} and the admin password."
-    else:
-        login = "Names and first passwords: make roster"
+    login = _login(url, config)
     lines = [f"Open {url} in a browser.", login]
     if config.proxy.tls.kind is TlsKind.self_signed:
         lines.append("The browser warns of the self-signed certificate: accept it once.")
     lines.append(f"Change settings: stacks/Pulumi.{stack}.yaml, then make up.")
     lines.append("Stop, keeping all data: make down")
     return "\n".join(lines)
+
+
+def _login(url: str, config: StackConfig) -> str:
+    """How people get in, and what has to be registered elsewhere for that."""
+    login = config.hub.login
+    if login.kind is LoginKind.class_password:
+        admin = config.hub.admins[0]
+        return f"Students: any name and the class password. You: {admin} and the admin password."
+    if login.oidc:
+        return f"Redirect URL to register with {login.oidc.preset.title}: {url}/hub/oauth_callback"
+    if login.kind is LoginKind.lti13:
+        lti = f"{url}/hub/lti13"
+        return f"To register in your course: login {lti}/oauth_login, redirect {lti}/oauth_callback"
+    if login.kind is LoginKind.signup:
+        return f"People sign up at {url}/hub/signup. Your own first password: make roster"
+    return "Names and first passwords: make roster"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pulumi
 
 from components import preflight
 from components.args import plain
 from components.cloud_vm.args import PublicAddress
 from components.cloud_vm.sizes import MachineType, NoFit, has_table, smallest, table
-from components.config import StackConfig
+from components.config import Platform, StackConfig
 from components.errors import mistakes
+from components.jupyterhub_host import sizing
 from components.platforms.site import Site
 from components.shared_volume.args import SharedVolumeArgs, VolumeKind
 
@@ -24,6 +28,28 @@ def check(stack: str, config: StackConfig, site: Site) -> None:
         pulumi.log.info(f"not known beforehand: {note}")
     if refused := preflight.refused(findings):
         raise mistakes(refused, f"stacks/Pulumi.{stack}.yaml")
+
+
+def warn_of_size(config: StackConfig) -> None:
+    """Says beforehand that the class won't fit, where the host's size is known."""
+    if host := _host(config):
+        for text in sizing.warnings(config.hub, host):
+            pulumi.log.warn(text)
+
+
+def _host(config: StackConfig) -> sizing.HostSize | None:
+    if config.platform is Platform.local and config.docker.host is None:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        gpus = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+        return sizing.HostSize(os.cpu_count() or 1, memory, gpus)
+    if config.vm is None:
+        return None
+    kind = _machine_type(config)
+    if kind is None and config.vm.machine_type:
+        return None
+    size = config.vm.size
+    cpus, memory = (kind.cpus, kind.memory) if kind else (size.cpus, int(size.memory))
+    return sizing.HostSize(cpus, memory, size.gpus)
 
 
 def wanted(config: StackConfig, site: Site) -> preflight.Wanted:

@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     names = command("roster", "names and first passwords")
     for option in ("--add", "--remove", "--reset"):
         names.add_argument(option, default="", metavar="NAMES")
+    names.add_argument("--sheet", default="", metavar="FILE", help="a page to print and cut")
     command("env", "lines for eval, so that plain pulumi works")
     command("test", "run tests").add_argument("arguments", nargs="*")
     command("lint", "ruff and mypy")
@@ -139,7 +140,7 @@ def _run(arguments: argparse.Namespace) -> None:
         case "logs":
             logs.show(stack, arguments.what, arguments.follow)
         case "roster":
-            roster.edit(stack, arguments.add, arguments.remove, arguments.reset)
+            roster.edit(stack, arguments.add, arguments.remove, arguments.reset, arguments.sheet)
         case "env":
             commands.env(stack)
         case "test":

@@ -15,20 +15,38 @@ from .stack import Stack
 from .steps import Problem
 
 
-def edit(name: str, add: str, remove: str, reset: str) -> None:
+def edit(name: str, add: str, remove: str, reset: str, sheet: str) -> None:
     """Changes the roster where asked to, then prints names and first passwords."""
     stack, _ = commands.existing(name)
-    if stack.facts["login"] != "roster":
+    kind = stack.facts["login"]
+    if kind == "oidc" and reset:
+        for each in _names(reset):
+            _in_hub(stack, "oidc", "free", each)
+        return
+    if kind not in ("roster", "signup"):
         raise Problem(
             f"This hub has no roster: set jupyterhub:hub.login.kind in stacks/{stack.file.name}."
         )
     if add or remove:
-        _change(stack, _names(add), _names(remove))
-        commands.up(name)
+        _change_roster(stack, _names(add), _names(remove))
     for each in _names(reset):
-        _in_hub(stack, "reset", each)
-    if not reset:
-        _in_hub(stack, "list")
+        _in_hub(stack, "roster", "reset", each)
+    if sheet:
+        Path(sheet).write_text(_said_in_hub(stack, "roster", "sheet"))
+        print(f"  ✓ {sheet}: open it in a browser, print, cut")
+    elif not reset:
+        _in_hub(stack, "roster", "list")
+
+
+def _change_roster(stack: Stack, add: list[str], remove: list[str]) -> None:
+    """In the stack file, and over what was changed on the class page."""
+    if stack.facts["login"] != "roster":
+        raise Problem("With `signup` people add themselves; the class page lets them in or out.")
+    _change(stack, add, remove)
+    commands.up(stack.name)
+    for action, names in (("add", add), ("remove", remove)):
+        for each in names:
+            _in_hub(stack, "roster", action, each)
 
 
 def _names(text: str) -> list[str]:
@@ -92,13 +110,17 @@ def changed_table(text: str, add: list[str], remove: list[str]) -> str:
     return out.getvalue()
 
 
-def _in_hub(stack: Stack, *arguments: str) -> None:
-    words = ["python3", "-m", "hubkit.roster", *arguments]
+def _in_hub(stack: Stack, program: str, *arguments: str) -> None:
+    print(_said_in_hub(stack, program, *arguments), end="")
+
+
+def _said_in_hub(stack: Stack, program: str, *arguments: str) -> str:
+    words = ["python3", "-m", f"hubkit.login.{program}", *arguments]
     engine = stack.engine
     code, text = _here(stack, engine, words) if engine else _there(stack, words)
     if code:
         raise Problem(text.strip())
-    print(text, end="")
+    return text
 
 
 def _here(stack: Stack, engine: Engine, words: list[str]) -> tuple[int, str]:

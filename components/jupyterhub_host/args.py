@@ -2,98 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import ipaddress
-import re
-from enum import Enum
-from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import model_validator
 
 from ..args import Args, Bytes, InputSecret, InputStr, field, matching
 from ..images import ImageArgs, bundled_image
+from .login import LoginArgs, LoginKind, UserName
 
-_USER_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,62}")
 _HUB_REPLACED = "replaces the hub container: some seconds without new logins; servers go on"
 _NEXT_START = "replaces the hub container; running servers get it when their user restarts"
 
 
 def _default_image() -> NotebookImageArgs:
     return NotebookImageArgs(source=ImageArgs(build=bundled_image("notebook")))
-
-
-def _user_name(name: str) -> str:
-    """Names that are safe in URLs, in proxy rules and as folder names (see hubkit.names)."""
-    if not _USER_NAME.fullmatch(name):
-        raise ValueError(
-            "a name of 1 to 63 small letters, digits and . _ @ + -, starting with a letter or digit"
-        )
-    return name
-
-
-UserName = Annotated[str, AfterValidator(_user_name)]
-
-
-class LoginKind(str, Enum):
-    """How users prove who they are."""
-
-    class_password = "class_password"
-    roster = "roster"
-
-
-class LoginArgs(Args):
-    """Who may log in, and how."""
-
-    kind: LoginKind = field(
-        LoginKind.class_password,
-        description=(
-            "`class_password`: one password for everybody, who can therefore be anybody: for your "
-            "own machine. `roster`: a list of names, a password each."
-        ),
-        change=_HUB_REPLACED + "; homes are kept by name",
-    )
-    users: list[UserName] = field(
-        [],
-        description="Names that may log in, with `roster`.",
-        change=_HUB_REPLACED + "; a removed name is logged out, its files are kept",
-    )
-    file: Path | None = field(
-        None,
-        description="CSV file of more names in its first column (a header `name` is skipped).",
-        change=_HUB_REPLACED + "; a removed name is logged out, its files are kept",
-    )
-
-    @model_validator(mode="after")
-    def _names_fit_kind(self) -> Self:
-        if self.kind is LoginKind.class_password and (self.users or self.file):
-            raise ValueError("`users` and `file` go with kind `roster`")
-        if self.kind is LoginKind.roster and not (self.users or self.file):
-            raise ValueError("kind `roster` needs `users` or `file`")
-        self.names()  # a bad line of the file is a fault like any other
-        return self
-
-    def names(self) -> list[str]:
-        """All names that may log in, sorted, each once."""
-        return sorted({*self.users, *(_names_in(self.file) if self.file else [])})
-
-
-def _names_in(path: Path) -> list[str]:
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    names = []
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        for number, row in enumerate(csv.reader(lines), start=1):
-            name = row[0].strip() if row else ""
-            if not name or (number == 1 and name.lower() in ("name", "user", "username")):
-                continue
-            try:
-                names.append(_user_name(name))
-            except ValueError as fault:
-                raise ValueError(
-                    f"{path} line {number}: found {name!r}; allowed: {fault}"
-                ) from None
-    return names
 
 
 class HubSecretsArgs(Args):
@@ -123,17 +46,113 @@ class HubSecretsArgs(Args):
         change=_HUB_REPLACED + "; first passwords not yet used change",
     )
 
+    oidc_client_secret: InputSecret | None = field(
+        None,
+        description=(
+            "The hub's secret at the provider of `login.oidc`. Set it with `pulumi config set "
+            "--secret --path jupyterhub:secrets.oidc_client_secret`."
+        ),
+        change=_HUB_REPLACED,
+    )
+
     def missing(self, login: LoginKind) -> list[str]:
         """Names of the secrets that a kind of login needs and that aren't there."""
         needs = {
             LoginKind.class_password: ("class_password", "admin_password"),
             LoginKind.roster: ("roster_key",),
+            LoginKind.signup: ("roster_key",),
+            LoginKind.oidc: ("oidc_client_secret",),
         }
-        return [name for name in needs[login] if getattr(self, name) is None]
+        return [name for name in needs.get(login, ()) if getattr(self, name) is None]
 
 
-class NotebookImageArgs(Args):
-    """An image that users can start: anything with `jupyterhub-singleuser` in it."""
+class LimitsArgs(Args):
+    """What one server may use of the host, and what is kept for it."""
+
+    memory_limit: Bytes | None = field(
+        "2G",
+        ge=128 * 1024**2,
+        unit="bytes, or text like `2G`",
+        description="A server that needs more is ended. `null`: no limit.",
+        change=_NEXT_START,
+    )
+    memory_guarantee: Bytes = field(
+        "256M",
+        ge=0,
+        unit="bytes, or text like `256M`",
+        description="Kept free for each server; a start that the host has no room for is refused.",
+        change=_NEXT_START,
+    )
+    cpu_limit: float | None = field(
+        None,
+        gt=0,
+        unit="cores",
+        description="Most that one server may use. `null`: all.",
+        change=_NEXT_START,
+    )
+    cpu_guarantee: float = field(
+        0,
+        ge=0,
+        unit="cores",
+        description="Kept free for each server; a start that the host has no room for is refused.",
+        change=_NEXT_START,
+    )
+    swap: Bytes = field(
+        0,
+        ge=0,
+        unit="bytes, or text like `1G`",
+        description="Swap that one server may use besides, where the host has some.",
+        change=_NEXT_START,
+    )
+    gpus: int = field(
+        0,
+        ge=0,
+        le=16,
+        description=(
+            "GPUs of its own, by device; a start is refused while all are taken. Needs a host "
+            "with NVIDIA's driver and container toolkit (`software.gpu_driver`)."
+        ),
+        change=_NEXT_START,
+    )
+    processes: int = field(
+        1024, ge=32, description="Most processes and threads of one server.", change=_NEXT_START
+    )
+    shared_memory: Bytes = field(
+        "512M",
+        ge=1024**2,
+        unit="bytes, or text like `512M`",
+        description="Size of /dev/shm, counted as memory when used (PyTorch's loaders need it).",
+        change=_NEXT_START,
+    )
+
+    @model_validator(mode="after")
+    def _guarantees_fit(self) -> Self:
+        if self.memory_limit and int(self.memory_guarantee) > int(self.memory_limit):
+            raise ValueError("memory_guarantee must not be above memory_limit")
+        if self.cpu_limit and self.cpu_guarantee > self.cpu_limit:
+            raise ValueError("cpu_guarantee must not be above cpu_limit")
+        if self.swap and self.memory_limit is None:
+            raise ValueError("swap is counted with memory: it needs a memory_limit")
+        return self
+
+
+class ServerSizeArgs(LimitsArgs):
+    """A size that users can choose."""
+
+    title: str = field(
+        min_length=1,
+        max_length=60,
+        description="What the spawn page calls it.",
+        change=_NEXT_START,
+    )
+    description: str = field("", description="A line for the spawn page.", change=_NEXT_START)
+
+
+class NotebookImageArgs(LimitsArgs):
+    """An image that users can start: anything with `jupyterhub-singleuser` in it.
+
+    Its limits hold where the hub offers no `sizes`.
+    """
 
     title: str = field(
         "Python",
@@ -161,52 +180,20 @@ class NotebookImageArgs(Args):
         description="Home folder in the image; the user's kept files appear there.",
         change=_NEXT_START,
     )
+    size: str | None = field(
+        None,
+        description="The size that the page proposes with it. Default: the first of `hub.sizes`.",
+        change=_NEXT_START,
+    )
     command: list[str] = field(
         ["jupyterhub-singleuser"],
         min_length=1,
         description="Command that starts the server.",
         change=_NEXT_START,
     )
-    memory_limit: Bytes | None = field(
-        "2G",
-        ge=128 * 1024**2,
-        unit="bytes, or text like `2G`",
-        description="A server that needs more is ended. `null`: no limit.",
-        change=_NEXT_START,
-    )
-    memory_guarantee: Bytes = field(
-        "256M",
-        ge=0,
-        unit="bytes, or text like `256M`",
-        description="Kept free for each server; a start that the host has no room for is refused.",
-        change=_NEXT_START,
-    )
-    cpu_limit: float | None = field(
-        None,
-        gt=0,
-        unit="cores",
-        description="Most that one server may use. `null`: all.",
-        change=_NEXT_START,
-    )
-    processes: int = field(
-        1024, ge=32, description="Most processes and threads of one server.", change=_NEXT_START
-    )
-    shared_memory: Bytes = field(
-        "512M",
-        ge=1024**2,
-        unit="bytes, or text like `512M`",
-        description="Size of /dev/shm, counted as memory when used (PyTorch's loaders need it).",
-        change=_NEXT_START,
-    )
     environment: dict[str, InputStr] = field(
         {}, description="Environment variables of the server; no secrets.", change=_NEXT_START
     )
-
-    @model_validator(mode="after")
-    def _guarantee_fits(self) -> Self:
-        if self.memory_limit and int(self.memory_guarantee) > int(self.memory_limit):
-            raise ValueError("memory_guarantee must not be above memory_limit")
-        return self
 
 
 class CullingArgs(Args):
@@ -273,8 +260,10 @@ class JupyterHubHostArgs(Args):
     )
     admins: list[UserName] = field(
         ["teacher"],
-        min_length=1,
-        description="Names with the admin page.",
+        description=(
+            "Names with the admin page. With `oidc` and `lti13` name them, or leave it empty and "
+            "say whose groups or courses are admins."
+        ),
         change=_HUB_REPLACED,
     )
     login: LoginArgs = field(
@@ -291,6 +280,18 @@ class JupyterHubHostArgs(Args):
         description="Images that users can start, the default first. Default: `images/notebook`.",
         change=_NEXT_START,
     )
+    sizes: list[ServerSizeArgs] = field(
+        [],
+        description="Sizes to choose from. Default: none, each image has its own limits.",
+        change=_NEXT_START,
+    )
+    named_servers: int = field(
+        0,
+        ge=0,
+        le=20,
+        description="Further servers that a user may have besides the first, each with a name.",
+        change=_HUB_REPLACED,
+    )
     environment: dict[str, InputStr] = field(
         {}, description="Environment variables of every server; no secrets.", change=_NEXT_START
     )
@@ -306,6 +307,16 @@ class JupyterHubHostArgs(Args):
     )
     culling: CullingArgs = field(
         CullingArgs(), description="Stops servers that nobody uses.", change=_HUB_REPLACED
+    )
+    class_size: int | None = field(
+        None,
+        ge=1,
+        le=100_000,
+        description=(
+            "Users at the same time that you expect. The preview warns when the host has no room "
+            "for them."
+        ),
+        change="nothing that runs",
     )
     memory_reserve: Bytes = field(
         "1G",
@@ -332,8 +343,39 @@ class JupyterHubHostArgs(Args):
     _title = matching(r".{1,80}", "title", form="1 to 80 characters")
 
     @model_validator(mode="after")
+    def _admins_are_meant(self) -> Self:
+        if self.login.chooses_names and "admins" not in self.model_fields_set:
+            raise ValueError(
+                f"with login kind `{self.login.kind.value}` anybody might be called `teacher`; "
+                "name the `admins`, or give an empty list and say which group or course has them"
+            )
+        if not self.admins and not self.login.has_other_admins:
+            raise ValueError("somebody has to be an admin; give a name in `admins`")
+        return self
+
+    @model_validator(mode="after")
     def _titles_differ(self) -> Self:
-        titles = [image.title for image in self.images]
-        if len(set(titles)) < len(titles):
-            raise ValueError("each image needs a title of its own")
+        for what, titles in (
+            ("image", [image.title for image in self.images]),
+            ("size", [size.title for size in self.sizes]),
+        ):
+            if len(set(titles)) < len(titles):
+                raise ValueError(f"each {what} needs a title of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_are_said_once(self) -> Self:
+        sizes = [size.title for size in self.sizes]
+        for image in self.images:
+            own = sorted(image.model_fields_set & set(LimitsArgs.model_fields))
+            if sizes and own:
+                raise ValueError(
+                    f"image `{image.title}` has {', '.join(own)} of its own; with `sizes` give it "
+                    "a `size` instead"
+                )
+            if image.size is not None and image.size not in sizes:
+                raise ValueError(
+                    f"image `{image.title}` has size `{image.size}`; sizes: "
+                    f"{', '.join(sizes) or 'none'}"
+                )
         return self

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 
 from ..platforms.addresses import gateway_of
-from .args import JupyterHubHostArgs, NotebookImageArgs
+from .args import JupyterHubHostArgs, LimitsArgs, NotebookImageArgs
 
 RULES_FILE = "/srv/routes/hub.toml"
 
@@ -47,12 +47,13 @@ def settings_document(
         "title": args.title,
         "hub": {"address": network["gateway"], "port": args.network.hub_port},
         "proxy": proxy | {"rules_file": RULES_FILE},
-        "login": {
-            "kind": args.login.kind.value,
-            "admins": args.admins,
-            "users": args.login.names(),
-        },
+        "login": args.login.document(args.admins),
         "images": [_image(i, r) for i, r in zip(args.images, references, strict=True)],
+        "sizes": [
+            {"title": each.title, "description": each.description, "limits": _limits(each)}
+            for each in args.sizes
+        ],
+        "named_servers": args.named_servers,
         "volumes": {"homes": {"volume": homes}, "shared": {"volume": shared}},
         "network": network,
         "culling": {
@@ -76,11 +77,21 @@ def _image(args: NotebookImageArgs, reference: str) -> dict[str, Any]:
         "image": reference,
         "user": f"{args.uid}:{args.gid}",
         "home": args.home,
-        "memory_limit": None if args.memory_limit is None else int(args.memory_limit),
-        "memory_guarantee": int(args.memory_guarantee),
-        "cpu_limit": args.cpu_limit,
-        "shm_size": int(args.shared_memory),
-        "pids_limit": args.processes,
+        "limits": _limits(args),
+        "size": args.size,
         "command": args.command,
         "environment": args.environment,
+    }
+
+
+def _limits(args: LimitsArgs) -> dict[str, Any]:
+    return {
+        "memory": None if args.memory_limit is None else int(args.memory_limit),
+        "memory_guarantee": int(args.memory_guarantee),
+        "swap": int(args.swap),
+        "cpu": args.cpu_limit,
+        "cpu_guarantee": args.cpu_guarantee,
+        "gpus": args.gpus,
+        "shm_size": int(args.shared_memory),
+        "pids": args.processes,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -166,3 +167,52 @@ def test_no_first_password_in_any_log(roster_hub: Checkout) -> None:
         log = container.logs().decode()
         for name, password in passwords(roster_hub).items():
             assert password not in log, f"{name}'s password in the log of {container.name}"
+
+
+def as_teacher(hub: Checkout) -> User:
+    return logged_in(hub.url, "teacher", passwords(hub)["teacher"])
+
+
+def test_the_teacher_changes_the_class_in_the_browser(roster_hub: Checkout) -> None:
+    teacher = as_teacher(roster_hub)
+    page = f"{roster_hub.url}/hub/class"
+
+    def send(action: str, name: str) -> str:
+        teacher.session.get(page)
+        form = {"action": action, "name": name, "_xsrf": teacher._xsrf("/hub/")}
+        return teacher.session.post(page, data=form).text
+
+    shown = send("add", "dora, emil")
+    first = passwords(roster_hub)
+    assert first["dora"] in shown
+    logged_in(roster_hub.url, "dora", first["dora"])
+    send("reset", "dora")
+    assert User(roster_hub.url, "dora").login(first["dora"]).status_code != 302
+    logged_in(roster_hub.url, "dora", passwords(roster_hub)["dora"])
+    roster_hub.container("hub").restart()  # what the page changed outlives the hub
+    eventually("the hub", lambda: teacher.session.get(page).status_code == 200)
+    assert {"dora", "emil"} <= set(passwords(roster_hub))
+    send("remove", "dora")
+    send("remove", "emil")
+    send("remove", "teacher")
+    assert {"dora", "emil"}.isdisjoint(passwords(roster_hub))
+    assert "teacher" in passwords(roster_hub)
+
+
+def test_a_name_added_in_jupyterhubs_own_admin_page_is_on_the_roster(roster_hub: Checkout) -> None:
+    teacher = as_teacher(roster_hub)
+    headers = {"X-XSRFToken": teacher._xsrf("/hub/"), "Referer": f"{roster_hub.url}/hub/admin"}
+    api = f"{roster_hub.url}/hub/api/users/fiona"
+    assert teacher.session.post(api, headers=headers).status_code == 201
+    logged_in(roster_hub.url, "fiona", passwords(roster_hub)["fiona"])
+    assert teacher.session.delete(api, headers=headers).status_code == 204
+    assert "fiona" not in passwords(roster_hub)
+
+
+def test_the_sheet_is_printed(roster_hub: Checkout, tmp_path: Path) -> None:
+    file = tmp_path / "class.html"
+    roster_hub.make("roster", f"SHEET={file}")
+    teacher = as_teacher(roster_hub)
+    for text in (file.read_text(), teacher.session.get(f"{roster_hub.url}/hub/class/sheet").text):
+        assert passwords(roster_hub)["anna"] in text
+        assert roster_hub.url in text

@@ -1,27 +1,107 @@
-"""Refuses a server that the host's memory has no room for, before it slows down everybody."""
+"""Refuses a server that the host has no room for, before it slows down everybody.
+
+DockerSpawner knows limits but no guarantees, and would give everybody the same GPU.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from .settings import Limits
+
+LEAST_DISK = 256 * 1024**2  # bytes; with less, editors and the hub's database can't write
+_HINT = (
+    "Try again when others have stopped theirs (File, Hub Control Panel, Stop My Server), or tell "
+    "your teacher."
+)
 
 
-def total_memory(meminfo: Path = Path("/proc/meminfo")) -> int:
-    """The host's memory in bytes."""
-    line = next(x for x in meminfo.read_text().splitlines() if x.startswith("MemTotal:"))
-    return int(line.split()[1]) * 1024
+class NoRoom(Exception):
+    """The server can't start now. Its text is a sentence for the user."""
 
 
-def refusal(guarantee: int, others: Iterable[int], total: int, reserve: int) -> str | None:
-    """A sentence for the user when there is no room, else None. All in bytes."""
-    free = total - reserve - sum(others)
-    if guarantee <= free:
-        return None
-    return (
-        f"There is no room for another server: it needs {_mib(guarantee)} MiB and "
-        f"{_mib(max(free, 0))} MiB are left. Try again when others have stopped theirs "
-        "(File, Hub Control Panel, Stop My Server), or tell your teacher."
-    )
+@dataclass(frozen=True)
+class Promise:
+    """What one server was promised (bytes, cores, device ids)."""
+
+    memory: int = 0
+    cpu: float = 0.0
+    gpus: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, state: Mapping[str, Any]) -> Promise:
+        """As the hub's database has it; earlier releases knew memory only."""
+        known = state.get("promise") or {"memory": state.get("guarantee", 0)}
+        return cls(**known | {"gpus": tuple(known.get("gpus", ()))})
+
+    def document(self) -> dict[str, Any]:
+        """For the hub's database."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the host has (bytes, cores, device ids)."""
+
+    memory: int
+    cpu: float
+    gpus: tuple[str, ...] = ()
+
+
+def this_host(proc: Path = Path("/proc")) -> Host:
+    """The host that this container runs on: /proc is not its own there."""
+    lines = (proc / "meminfo").read_text().splitlines()
+    line = next(x for x in lines if x.startswith("MemTotal:"))
+    found = list((proc / "driver/nvidia/gpus").glob("*"))
+    gpus = tuple(str(index) for index in range(len(found)))
+    return Host(int(line.split()[1]) * 1024, float(os.cpu_count() or 1), gpus)
+
+
+def admit(limits: Limits, others: Iterable[Promise], host: Host, reserve: int) -> Promise:
+    """What the server is promised; NoRoom where the host hasn't that much left.
+
+    Args:
+        reserve: bytes of memory that no server gets.
+    """
+    promised = list(others)
+    memory = host.memory - reserve - sum(each.memory for each in promised)
+    if limits.memory_guarantee > memory:
+        needed, left = _mib(limits.memory_guarantee), _mib(max(memory, 0))
+        raise NoRoom(
+            f"There is no room for another server: it needs {needed} MiB and {left} MiB are left. "
+            + _HINT
+        )
+    cpu = host.cpu - sum(each.cpu for each in promised)
+    if limits.cpu_guarantee > cpu + 1e-9:
+        raise NoRoom(
+            f"There is no room for another server: it needs {limits.cpu_guarantee:g} cores and "
+            f"{max(cpu, 0):g} are left. " + _HINT
+        )
+    taken = {gpu for each in promised for gpu in each.gpus}
+    free = [gpu for gpu in host.gpus if gpu not in taken]
+    if limits.gpus > len(host.gpus):
+        has = f"{len(host.gpus)} GPUs" if host.gpus else "no GPU"
+        raise NoRoom(f"This size needs {limits.gpus} GPUs, and this machine has {has}.")
+    if limits.gpus > len(free):
+        raise NoRoom(
+            f"All GPUs are in use: this size needs {limits.gpus}, {len(free)} are free. " + _HINT
+        )
+    return Promise(limits.memory_guarantee, limits.cpu_guarantee, tuple(free[: limits.gpus]))
+
+
+def require_disk(folder: Path, least: int = LEAST_DISK) -> None:
+    """NoRoom where a data disk is full: the server would start, and lose what is written."""
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    if free < least:
+        raise NoRoom(
+            f"The disk of {folder.name} is full: {_mib(free)} MiB are left. Tell your teacher: "
+            "delete what isn't needed, or make the disk larger."
+        )
 
 
 def _mib(size: int) -> int:

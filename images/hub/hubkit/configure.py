@@ -58,6 +58,8 @@ def _proxy(c: Any, settings: Settings) -> None:
 
 def _spawner(c: Any, settings: Settings) -> None:
     c.JupyterHub.spawner_class = HubSpawner
+    c.JupyterHub.allow_named_servers = settings.named_servers > 0
+    c.JupyterHub.named_server_limit_per_user = settings.named_servers
     c.HubSpawner.settings = settings
     c.HubSpawner.start_timeout = QUEUE_TIMEOUT  # waiting for one's turn included
     c.HubSpawner.http_timeout = settings.spawn.start_timeout

@@ -39,6 +39,48 @@ class LoginKind(str, Enum):
 
     class_password = "class_password"
     roster = "roster"
+    signup = "signup"
+    oidc = "oidc"
+    lti13 = "lti13"
+
+
+class Endpoints(Document):
+    """Addresses of a provider without discovery."""
+
+    authorize: str
+    token: str
+    userinfo: str
+
+
+class Oidc(Document):
+    """A provider of OpenID Connect (or OAuth 2, with its endpoints), and who may come in."""
+
+    name: str
+    issuer: str | None
+    endpoints: Endpoints | None
+    client_id: str
+    scopes: list[str]
+    username_claims: list[str]
+    fold_case: bool
+    groups_claim: str
+    groups_url: str | None
+    groups_item: str | None
+    everyone: bool
+    users: list[str]
+    groups: list[str]
+    domains: list[str]
+    admin_groups: list[str]
+
+
+class Lti13(Document):
+    """A learning platform."""
+
+    issuer: str
+    authorize_url: str
+    jwks_url: str
+    client_id: str
+    username_claim: str
+    teachers_are_admins: bool
 
 
 class Login(Document):
@@ -47,21 +89,42 @@ class Login(Document):
     kind: LoginKind
     admins: list[str]
     users: list[str]
+    approval: bool = True  # of those who sign up
+    oidc: Oidc | None = None
+    lti13: Lti13 | None = None
+
+
+class Limits(Document):
+    """What one server may use, and what is kept for it (bytes, cores)."""
+
+    memory: int | None
+    memory_guarantee: int
+    swap: int
+    cpu: float | None
+    cpu_guarantee: float
+    gpus: int
+    shm_size: int
+    pids: int
+
+
+class Size(Document):
+    """A size that users can choose."""
+
+    title: str
+    description: str
+    limits: Limits
 
 
 class Image(Document):
-    """An image that users can start, with its limits (bytes, cores)."""
+    """An image that users can start. Its own limits hold where there are no sizes."""
 
     title: str
     description: str
     image: str
     user: str
     home: str
-    memory_limit: int | None
-    memory_guarantee: int
-    cpu_limit: float | None
-    shm_size: int
-    pids_limit: int
+    limits: Limits
+    size: str | None
     command: list[str]
     environment: dict[str, str]
 
@@ -115,6 +178,8 @@ class Settings(Document):
     proxy: Proxy
     login: Login
     images: list[Image]
+    sizes: list[Size]
+    named_servers: int
     volumes: dict[str, Volume]
     network: Network
     culling: Culling
@@ -132,6 +197,7 @@ class Secrets(Document):
     cookie_secret: SecretStr
     crypt_key: SecretStr
     roster_key: SecretStr | None = None
+    oidc_client_secret: SecretStr | None = None
 
 
 class GuardSettings(Document):

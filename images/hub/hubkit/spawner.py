@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import itertools
 import os
 import threading
@@ -18,8 +17,9 @@ from dockerspawner import DockerSpawner
 from tornado import web
 from traitlets import Instance, default
 
-from . import admission, firewall, homes, labels, names
-from .settings import Image, Settings, Volume
+from . import admission, firewall, homes, labels, names, options
+from .admission import NoRoom, Promise
+from .settings import Image, Limits, Settings, Volume
 
 HOMES, SHARED = Path("/srv/homes"), Path("/srv/shared")
 CLOUD_STORAGE = "cloud-storage"  # in the home: mounted buckets
@@ -46,7 +46,6 @@ class HubSpawner(DockerSpawner):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.prefix = f"{self.settings.deployment}-user"
-        self.name_template = "{prefix}-{username}"
         self.network_name = self.settings.network.name
         self.use_internal_ip = True
         self.remove = True  # a stopped container would come back with its old image
@@ -54,7 +53,7 @@ class HubSpawner(DockerSpawner):
         self.post_start_cmd = ""
         self.poll_interval = 10
         self._address = ""
-        self._guarantee = 0  # bytes promised to the server that runs
+        self._promise = Promise()  # what is kept for the server that runs
         self._waits = False
 
     # One client a thread, so that a slow call of one user doesn't hold up all others.
@@ -73,40 +72,38 @@ class HubSpawner(DockerSpawner):
             )
         return _clients.client
 
-    # Which image
+    # Which image, and how large
 
     @property
-    def choice(self) -> Image:
-        """The image that the user chose, or the first one."""
-        title = self.user_options.get("image", self.settings.images[0].title)
-        for image in self.settings.images:
-            if image.title == title:
-                return image
-        offered = ", ".join(image.title for image in self.settings.images)
-        raise web.HTTPError(400, f"There is no image {title!r} here. Choose one of: {offered}.")
+    def choice(self) -> options.Choice:
+        """What the user chose, or what is chosen for who has no choice."""
+        try:
+            return options.chosen(self.user_options, self.settings)
+        except options.NotOffered as error:
+            raise web.HTTPError(400, str(error)) from None
 
     @default("options_form")
     def _default_options_form(self) -> str:
-        images = self.settings.images
-        return "" if len(images) == 1 else "".join(_cards(images))
+        return options.form(self.settings)
 
     @default("options_from_form")
     def _default_options_from_form(self) -> Any:
-        return lambda form: {"image": form.get("image", [self.settings.images[0].title])[0]}
+        return options.from_form
 
     # What is checked and made before the container
 
     async def start(self) -> tuple[str, int]:
         """Starts the server, or says in one sentence why it doesn't."""
-        image = self.choice
-        self._admit(image)
+        choice = self.choice
         try:
+            self._admit(choice.limits)
             await self._on_engine(firewall.require, self.settings.network)
-            await self._on_engine(self._check_image, image)
-            await self._on_engine(self._make_folders, image)
-        except (firewall.NotClosed, homes.UnsafeFolder) as error:
+            await self._on_engine(self._check_image, choice.image)
+            await self._on_engine(self._make_folders, choice.image)
+        except (NoRoom, firewall.NotClosed, homes.UnsafeFolder) as error:
+            self.log.warning("Server of %s not started: %s", self.user.name, error)
             raise _refused(str(error)) from None
-        self._apply(image)
+        self._apply(choice.image, choice.limits)
         return await self._in_turn()
 
     async def _in_turn(self) -> tuple[str, int]:
@@ -170,33 +167,28 @@ class HubSpawner(DockerSpawner):
 
     def get_state(self) -> dict[str, Any]:
         """What is kept in the database; the address is for hubkit.busy_kernels."""
-        own = {"address": self._address, "guarantee": self._guarantee}
+        own = {"address": self._address, "promise": self._promise.document()}
         return {**super().get_state(), **own}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """What was kept, after a restart of the hub."""
         super().load_state(state)
         self._address = state.get("address", "")
-        self._guarantee = state.get("guarantee", 0)
+        self._promise = Promise.read(state)
 
-    def _admit(self, image: Image) -> None:
-        refusal = admission.refusal(
-            image.memory_guarantee,
-            self._guarantees(),
-            admission.total_memory(),
-            self.settings.memory_reserve,
-        )
-        if refusal:
-            self.log.warning("Server of %s not started: %s", self.user.name, refusal)
-            raise _refused(refusal)
-        self._guarantee = image.memory_guarantee
+    def _admit(self, limits: Limits) -> None:
+        self._promise = Promise()
+        for folder in (HOMES, SHARED):
+            admission.require_disk(folder)
+        host, reserve = admission.this_host(), self.settings.memory_reserve
+        self._promise = admission.admit(limits, self._promises(), host, reserve)
 
-    def _guarantees(self) -> Iterator[int]:
+    def _promises(self) -> Iterator[Promise]:
         """What all other servers were promised; the hub knows them again after its restart."""
         for user in self.user.settings["app"].users.values():
             for spawner in user.spawners.values():
                 if spawner is not self and spawner.active:
-                    yield spawner._guarantee
+                    yield spawner._promise
 
     def _check_image(self, image: Image) -> None:
         try:
@@ -215,16 +207,17 @@ class HubSpawner(DockerSpawner):
             home = HOMES / names.escaped(self.user.name)
             homes.ensure(home, CLOUD_STORAGE, image.owner, 0o755)
 
-    def _apply(self, image: Image) -> None:
+    def _apply(self, image: Image, limits: Limits) -> None:
         shared = self._host_path(self.settings.volumes["shared"])
         homes_path = self._host_path(self.settings.volumes["homes"])
         home = f"{homes_path}/{names.escaped(self.user.name)}"
         self.image = image.image
         self.cmd = image.command
         self.notebook_dir = image.home
-        self.mem_limit = image.memory_limit
-        self.mem_guarantee = image.memory_guarantee
-        self.cpu_limit = image.cpu_limit
+        self.mem_limit = limits.memory
+        self.mem_guarantee = limits.memory_guarantee
+        self.cpu_limit = limits.cpu
+        self.cpu_guarantee = limits.cpu_guarantee
         self.environment = self._environment(image)
         self.volumes: dict[str, Any] = {
             home: image.home,
@@ -240,7 +233,7 @@ class HubSpawner(DockerSpawner):
             "working_dir": image.home,
             "labels": {labels.DEPLOYMENT: self.settings.deployment, labels.ROLE: "user"},
         }
-        self.extra_host_config = _host_config(image)
+        self.extra_host_config = _host_config(limits, self._promise.gpus)
 
     def _environment(self, image: Image) -> dict[str, str]:
         culling = self.settings.culling
@@ -267,27 +260,19 @@ def _refused(reason: str) -> web.HTTPError:
     return error
 
 
-def _host_config(image: Image) -> dict[str, Any]:
+def _host_config(limits: Limits, gpus: tuple[str, ...]) -> dict[str, Any]:
     config: dict[str, Any] = {
         # The spawner removes it; the engine's own removal also ends it when the engine restarts.
         "auto_remove": False,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
-        "pids_limit": image.pids_limit,
-        "shm_size": image.shm_size,
+        "pids_limit": limits.pids,
+        "shm_size": limits.shm_size,
         "log_config": {"type": "json-file", "config": {"max-size": "5m", "max-file": "2"}},
     }
-    if image.memory_limit is not None:
-        config["memswap_limit"] = image.memory_limit  # the same: no swap
+    if limits.memory is not None:
+        config["memswap_limit"] = limits.memory + limits.swap
+    if gpus:
+        request = docker.types.DeviceRequest(device_ids=list(gpus), capabilities=[["gpu"]])
+        config["device_requests"] = [request]
     return config
-
-
-def _cards(images: list[Image]) -> Iterator[str]:
-    for index, image in enumerate(images):
-        title, about = html.escape(image.title, quote=True), html.escape(image.description)
-        checked = "checked" if index == 0 else ""
-        yield (
-            '<label class="card p-3 mb-2" style="cursor: pointer; display: block">'
-            f'<input type="radio" name="image" value="{title}" {checked}> '
-            f'<strong>{title}</strong><br><span class="text-muted">{about}</span></label>'
-        )

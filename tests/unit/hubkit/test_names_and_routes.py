@@ -4,7 +4,7 @@ import pytest
 from hubkit import names
 from hubkit.proxy import UnsafeRoute, check
 
-from components.jupyterhub_host.args import _USER_NAME
+from components.jupyterhub_host.login import _USER_NAME
 
 HOSTILE = "x`) || hostregexp(`.+"
 

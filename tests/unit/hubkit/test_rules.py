@@ -1,12 +1,16 @@
 """Pure rules: admission, firewall, first passwords, what is silent."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from hubkit import admission, firewall, roster
+import pytest
+from hubkit import admission, firewall
+from hubkit.admission import Host, NoRoom, Promise
 from hubkit.busy_kernels import _silent
-from hubkit.settings import Network
+from hubkit.login import passwords as roster
+from hubkit.settings import Limits, Network
 
 GIB = 1024**3
 NETWORK = Network(
@@ -19,17 +23,66 @@ NETWORK = Network(
 )
 
 
+HOST = Host(5 * GIB, 2.0, ("0", "1"))
+
+
+def limits(memory: int = 0, cpu: float = 0, gpus: int = 0) -> Limits:
+    return Limits(
+        memory=None,
+        memory_guarantee=memory,
+        swap=0,
+        cpu=None,
+        cpu_guarantee=cpu,
+        gpus=gpus,
+        shm_size=1,
+        pids=100,
+    )
+
+
 def test_admission_counts_what_others_were_promised() -> None:
-    assert admission.refusal(GIB, [GIB, GIB], total=5 * GIB, reserve=GIB) is None
-    refused = admission.refusal(GIB, [GIB] * 4, total=5 * GIB, reserve=GIB)
-    assert refused is not None
-    assert "needs 1024 MiB and 0 MiB are left" in refused
+    size = limits(memory=GIB)
+    promise = admission.admit(size, [Promise(GIB)] * 3, HOST, reserve=GIB)
+    assert promise == Promise(GIB)
+    with pytest.raises(NoRoom, match="needs 1024 MiB and 0 MiB are left"):
+        admission.admit(size, [promise] * 4, HOST, reserve=GIB)
 
 
-def test_memory_is_read_in_bytes(tmp_path: Path) -> None:
-    file = tmp_path / "meminfo"
-    file.write_text("MemFree: 1 kB\nMemTotal:       2048 kB\n")
-    assert admission.total_memory(file) == 2048 * 1024
+def test_admission_counts_cores() -> None:
+    size = limits(cpu=0.7)
+    others = [admission.admit(size, [], HOST, 0)] * 2
+    with pytest.raises(NoRoom, match=r"needs 0.7 cores and 0.6 are left"):
+        admission.admit(size, others, HOST, 0)
+
+
+def test_each_server_gets_gpus_of_its_own() -> None:
+    first = admission.admit(limits(gpus=1), [], HOST, 0)
+    second = admission.admit(limits(gpus=1), [first], HOST, 0)
+    assert (first.gpus, second.gpus) == (("0",), ("1",))
+    with pytest.raises(NoRoom, match="All GPUs are in use"):
+        admission.admit(limits(gpus=1), [first, second], HOST, 0)
+    with pytest.raises(NoRoom, match="this machine has no GPU"):
+        admission.admit(limits(gpus=1), [], Host(GIB, 1.0), 0)
+
+
+def test_a_promise_outlives_the_hub() -> None:
+    promise = Promise(GIB, 0.5, ("1",))
+    kept = json.loads(json.dumps({"promise": promise.document()}))
+    assert Promise.read(kept) == promise
+    assert Promise.read({"guarantee": GIB}) == Promise(GIB)  # as release 0.1.0 kept it
+    assert Promise.read({}) == Promise()
+
+
+def test_the_host_is_read_in_bytes(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemFree: 1 kB\nMemTotal:       2048 kB\n")
+    (tmp_path / "driver/nvidia/gpus/0000:00:1e.0").mkdir(parents=True)
+    found = admission.this_host(tmp_path)
+    assert (found.memory, found.gpus) == (2048 * 1024, ("0",))
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    admission.require_disk(tmp_path, least=1)
+    with pytest.raises(NoRoom, match=f"The disk of {tmp_path.name} is full"):
+        admission.require_disk(tmp_path, least=2**62)
 
 
 def test_the_firewall_drops_first_and_opens_only_what_is_named() -> None:

@@ -1,167 +1,215 @@
-"""The roster: a list of names, each with a first password that can be printed at any time.
+"""Login kind `roster`: a list of names, each with a first password that can be printed any time.
 
-`python3 -m hubkit.roster list | reset NAME`, inside the hub's container.
+`python3 -m hubkit.login.roster list | sheet | add | remove | reset NAME`, in the hub's container.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import hmac
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import bcrypt
-import nativeauthenticator
 from jupyterhub import orm
-from jupyterhub.handlers import BaseHandler
-from nativeauthenticator import NativeAuthenticator
 from nativeauthenticator.orm import UserInfo
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
-from tornado import web
-from traitlets import List, Unicode
+from traitlets import Instance
 
-from . import names
+from .. import names
+from ..settings import LoginKind, Secrets, Settings, load_secrets, load_settings
+from . import class_page
+from .passwords import STATE, PasswordsByName, add_pages, first_password, set_password
 
-STATE = Path("/srv/state")
-_CONSONANTS, _VOWELS = "bdfghjkmnprstvz", "aeiou"
 
+class Roster:
+    """The names: those of the stack file, and what the teacher changed on the class page.
 
-def first_password(key: str, name: str, count: int) -> str:
-    """A name's password, until its user changes it: `tamu-dofi-keru-9472`, 60 bits and more.
-
-    Made from the roster's key, so it is stored nowhere and can be printed again.
+    What the page changed is in files on the state volume, and outlives every hub.
     """
-    digest = hmac.new(bytes.fromhex(key), f"{name} {count}".encode(), hashlib.sha256).digest()
-    number = int.from_bytes(digest)
-    letters = []
-    for _ in range(8):
-        number, consonant = divmod(number, len(_CONSONANTS))
-        number, vowel = divmod(number, len(_VOWELS))
-        letters.append(_CONSONANTS[consonant] + _VOWELS[vowel])
-    words = ["".join(letters[i : i + 2]) for i in range(0, 8, 2)]
-    return "-".join([*words, f"{number % 10_000:04}"])
+
+    def __init__(self, listed: Iterable[str], admins: Iterable[str], state: Path = STATE) -> None:
+        self._listed, self._admins = set(listed), set(admins)
+        self._resets, self._changes = state / "roster.json", state / "class.json"
+
+    def names(self) -> list[str]:
+        """Who may log in."""
+        changes = self._read()
+        return sorted((self._listed | changes["added"]) - changes["removed"] | self._admins)
+
+    def add(self, name: str) -> None:
+        """Puts a name on the roster."""
+        self._write(name, add=name not in self._listed, remove=False)
+
+    def remove(self, name: str) -> None:
+        """Takes a name off the roster; admins stay."""
+        self._write(name, add=False, remove=name in self._listed)
+
+    def count(self, name: str) -> int:
+        """How often the name's password was reset."""
+        return self._counts().get(name, 0)
+
+    def reset(self, name: str) -> int:
+        """Makes the next first password the name's; which one it is."""
+        counts = self._counts()
+        counts[name] = counts.get(name, 0) + 1
+        _replace(self._resets, counts)
+        return counts[name]
+
+    def _counts(self) -> dict[str, int]:
+        return dict(json.loads(self._resets.read_text())) if self._resets.exists() else {}
+
+    def _read(self) -> dict[str, set[str]]:
+        known = json.loads(self._changes.read_text()) if self._changes.exists() else {}
+        return {key: set(known.get(key, ())) for key in ("added", "removed")}
+
+    def _write(self, name: str, *, add: bool, remove: bool) -> None:
+        changes = self._read()
+        for key, wanted in (("added", add), ("removed", remove)):
+            changes[key] = changes[key] | {name} if wanted else changes[key] - {name}
+        _replace(self._changes, {key: sorted(found) for key, found in changes.items()})
 
 
-def resets(state: Path) -> dict[str, int]:
-    """How often each name's password was reset."""
-    file = state / "roster.json"
-    return dict(json.loads(file.read_text())) if file.exists() else {}
+def _replace(file: Path, content: Any) -> None:
+    partial = file.with_name(f"{file.name}.new")
+    partial.write_text(json.dumps(content))
+    os.replace(partial, file)
 
 
-def _save_resets(state: Path, counts: dict[str, int]) -> None:
-    partial = state / "roster.json.new"
-    partial.write_text(json.dumps(counts))
-    os.replace(partial, state / "roster.json")
+def rows(db: Session, key: str, roster: Roster, listed: Iterable[str]) -> list[class_page.Row]:
+    """A row for each name: its first password, or that its user has changed it."""
+    found = []
+    for name in listed:
+        password = first_password(key, name, roster.count(name))
+        info = UserInfo.find(db, name)
+        own = info is not None and not info.is_valid_password(password)
+        shown = class_page.CHANGED if own else password
+        found.append(class_page.Row(name, shown, _last_seen(db, name), "on the roster"))
+    return found
 
 
-def template_paths() -> list[str]:
-    """Pages of NativeAuthenticator, for changing one's password."""
-    return [str(Path(nativeauthenticator.__file__).parent / "templates")]
+def _last_seen(db: Session, name: str) -> str:
+    user = db.query(orm.User).filter(orm.User.name == name).first()
+    return user.last_activity.strftime("%Y-%m-%d") if user and user.last_activity else "never"
 
 
-def set_password(db: Session, name: str, password: str) -> None:
-    """Makes the password valid, whatever it was before."""
-    info = UserInfo.find(db, name)
-    if info is None:
-        info = UserInfo(username=name, password=b"", is_authorized=True)
-        db.add(info)
-    info.password = bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=10))
-    info.is_authorized = True
-    db.commit()
+class RosterAuthenticator(PasswordsByName):
+    """Only names of the roster, which have a password."""
 
-
-class RosterAuthenticator(NativeAuthenticator):
-    """NativeAuthenticator without a sign-up: only names of the roster, which have a password."""
-
-    roster = List(Unicode(), config=True, help="Names that may log in.")
-    roster_key = Unicode(config=True, help="Key that first passwords are made from (hex).")
+    roster = Instance(Roster, config=True, help="The names.")
+    _serving = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.enable_signup = False
-        self.allowed_failed_logins = 10
-        self.seconds_before_next_try = 60
-        self.auth_refresh_age = 30  # a removed name is out within this many seconds
-        self.refresh_pre_spawn = True
-        self._add_new_names()
+        for name in self.roster.names():
+            self.seed(name, self.roster.count(name))
 
-    def _add_new_names(self) -> None:
-        """Names new on the roster get their first password; the others keep what they have."""
-        counts = resets(STATE)
-        for name in self.roster:
-            if UserInfo.find(self.db, name) is None:
-                password = first_password(self.roster_key, name, counts.get(name, 0))
-                set_password(self.db, name, password)
+    def get_handlers(self, app: Any) -> list[tuple[str, Any]]:
+        """The class page as well."""
+        self._serving = True  # JupyterHub asks when its known users are loaded
+        return [*super().get_handlers(app), *class_page.handlers()]
 
-    async def authenticate(self, handler: BaseHandler, data: dict[str, str]) -> Any:
-        """Refuses names that can't be, and names that are no longer on the roster."""
-        name = self.normalize_username(data["username"])
-        if not names.is_allowed(name):
-            raise web.HTTPError(403, f"This name can't be used. A name is {names.RULE}.")
-        if name not in self.roster:
-            return None
-        return await super().authenticate(handler, data)
+    def check_allowed(self, username: str, authentication: Any = None) -> bool:
+        """Whether the name is on the roster now."""
+        return username in self.roster.names()
 
     async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> bool:
         """Ends the session of a name that was removed."""
-        return user.name in self.roster
+        return user.name in self.roster.names()
+
+    def add_user(self, user: Any) -> None:
+        """A name added in JupyterHub's admin page is on the roster, too."""
+        super().add_user(user)
+        if self._serving and user.name not in self.roster.names():
+            self.add_name(user.name)
+
+    def delete_user(self, user: Any) -> None:
+        """One deleted there is off it."""
+        self.remove_name(user.name)
+        super().delete_user(user)
+
+    # What the class page does
+
+    page_can = ("add", "remove", "reset")
+
+    def page_rows(self) -> list[class_page.Row]:
+        """The class, name by name."""
+        return rows(self.db, self.first_password_key, self.roster, self.roster.names())
+
+    def add_name(self, name: str) -> None:
+        """Lets somebody in."""
+        names.require(name)
+        self.roster.add(name)
+        self.seed(name, self.roster.count(name))
+
+    def remove_name(self, name: str) -> None:
+        """Keeps somebody out; the files stay."""
+        self.roster.remove(name)
+
+    def reset_name(self, name: str) -> None:
+        """Gives somebody a new first password."""
+        if name in self.roster.names():
+            self.seed(name, self.roster.reset(name), again=True)
 
 
-def _open(state: Path) -> Session:
-    engine = create_engine(f"sqlite:///{state}/jupyterhub.sqlite")
-    return sessionmaker(bind=engine)()
+def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
+    """Sets the names and the key of their passwords."""
+    if secrets.roster_key is None:
+        raise ValueError("login kind roster needs roster_key")
+    c.JupyterHub.authenticator_class = RosterAuthenticator
+    add_pages(c)
+    c.RosterAuthenticator.roster = Roster(settings.login.users, settings.login.admins)
+    c.RosterAuthenticator.allow_all = True  # check_allowed says who
+    c.RosterAuthenticator.first_password_key = secrets.roster_key.get_secret_value()
 
 
-def sheet(db: Session, key: str, roster: list[str], counts: dict[str, int]) -> list[dict[str, str]]:
-    """A row for each name: its first password, or that its user has changed it."""
-    rows = []
-    for name in roster:
-        password = first_password(key, name, counts.get(name, 0))
-        info = UserInfo.find(db, name)
-        own = info is not None and not info.is_valid_password(password)
-        user = db.query(orm.User).filter(orm.User.name == name).first()
-        last = user.last_activity.strftime("%Y-%m-%d") if user and user.last_activity else "never"
-        shown = "(changed by the user)" if own else password
-        rows.append({"name": name, "first_password": shown, "last_seen": last})
-    return rows
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="hubkit.login.roster", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", help="names and first passwords")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    commands.add_parser("sheet", help="a page to print and cut")
+    for command, text in (("add", "on"), ("remove", "off"), ("reset", "new first password")):
+        commands.add_parser(command, help=text).add_argument("name")
+    return parser.parse_args()
 
 
 def main() -> None:
     """The command line."""
-    from .settings import LoginKind, load_secrets, load_settings
-
-    parser = argparse.ArgumentParser(prog="hubkit.roster", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="names and first passwords")
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    commands.add_parser("reset", help="a new first password").add_argument("name")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     settings, key = load_settings(), load_secrets().roster_key
-    if settings.login.kind is not LoginKind.roster or key is None:
+    if settings.login.kind not in (LoginKind.roster, LoginKind.signup) or key is None:
         sys.exit("This hub has no roster: set jupyterhub:hub.login.kind to roster, then make up.")
-    roster = sorted({*settings.login.users, *settings.login.admins})
-    counts, db = resets(STATE), _open(STATE)
+    roster = Roster(settings.login.users, settings.login.admins)  # signup: the admins alone
+    db = sessionmaker(bind=create_engine(f"sqlite:///{STATE}/jupyterhub.sqlite"))()
+    listed = roster.names()
+    if arguments.command in ("add", "remove"):
+        getattr(roster, arguments.command)(arguments.name)
+        listed = roster.names()
     if arguments.command == "reset":
-        if arguments.name not in roster:
-            sys.exit(f"{arguments.name} is not on the roster: {', '.join(roster)}")
-        counts[arguments.name] = counts.get(arguments.name, 0) + 1
-        _save_resets(STATE, counts)
-        fresh = first_password(key.get_secret_value(), arguments.name, counts[arguments.name])
+        if arguments.name not in listed:
+            sys.exit(f"{arguments.name} is not on the roster: {', '.join(listed)}")
+        count = roster.reset(arguments.name)
+        fresh = first_password(key.get_secret_value(), arguments.name, count)
         set_password(db, arguments.name, fresh)
-        roster = [arguments.name]
-    rows = sheet(db, key.get_secret_value(), roster, counts)
-    if getattr(arguments, "json", False):
-        print(json.dumps(rows))
-        return
-    width = max(len(row["name"]) for row in rows)
+        listed = [arguments.name]
+    found = rows(db, key.get_secret_value(), roster, listed)
+    if arguments.command == "sheet":
+        print(class_page.sheet(settings.title, settings.proxy.public_url, found))
+    elif getattr(arguments, "json", False):
+        print(json.dumps([row.document() for row in found]))
+    elif arguments.command in ("list", "reset"):
+        _print(found)
+
+
+def _print(found: list[class_page.Row]) -> None:
+    width = max(len(row.name) for row in found)
     print(f"{'name':{width}}  {'first password':24}  last seen")
-    for row in rows:
-        print(f"{row['name']:{width}}  {row['first_password']:24}  {row['last_seen']}")
+    for row in found:
+        print(f"{row.name:{width}}  {row.password:24}  {row.last_seen}")
 
 
 if __name__ == "__main__":

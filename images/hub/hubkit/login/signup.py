@@ -1,0 +1,103 @@
+"""Login kind `signup`: people make accounts themselves, and the teacher lets them in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub import orm
+from nativeauthenticator.handlers import SignUpHandler
+from nativeauthenticator.orm import UserInfo
+from tornado import web
+
+from .. import names
+from ..settings import Secrets, Settings
+from . import class_page
+from .passwords import PasswordsByName, add_pages
+from .roster import Roster, rows
+
+MOST_WAITING = 500  # accounts nobody has approved, so that nobody can fill the database
+
+
+class SignupAuthenticator(PasswordsByName):
+    """Accounts that people make. Admins have first passwords: nobody else can take their names."""
+
+    page_can = ("approve", "remove", "discard")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.enable_signup = True
+        for name in self.admin_users:
+            self.seed(name)
+
+    def get_handlers(self, app: Any) -> list[tuple[str, Any]]:
+        """Signing up, and the class page, as well."""
+        own = [(r"/signup", SignUpHandler), *class_page.handlers()]
+        return [*super().get_handlers(app), *own]
+
+    def create_user(self, username: str, password: str, **infos: Any) -> Any:
+        """An account, if its name can be one."""
+        names.require(self.normalize_username(username))
+        waiting = self.db.query(UserInfo).filter_by(is_authorized=False).count()
+        if waiting >= MOST_WAITING:
+            raise web.HTTPError(503, "Too many accounts wait for approval. Tell your teacher.")
+        return super().create_user(username, password, **infos)
+
+    def check_allowed(self, username: str, authentication: Any = None) -> bool:
+        """Whether the teacher let this name in, and nobody removed it since."""
+        info = self.get_user(username)
+        return info is not None and bool(info.is_authorized)
+
+    async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> bool:
+        """Ends the session of a name that was removed."""
+        return self.check_allowed(user.name)
+
+    # What the class page does
+
+    def page_rows(self) -> list[class_page.Row]:
+        """Admins with their first passwords, and everybody who signed up."""
+        admins = rows(
+            self.db, self.first_password_key, Roster([], self.admin_users), sorted(self.admin_users)
+        )
+        others = self.db.query(UserInfo).order_by(UserInfo.is_authorized, UserInfo.username)
+        return [
+            *(
+                class_page.Row(i.username, "", "", "in" if i.is_authorized else "not let in")
+                for i in others
+                if i.username not in self.admin_users
+            ),
+            *admins,
+        ]
+
+    def approve_name(self, name: str) -> None:
+        """Lets somebody in who signed up."""
+        if (info := self.get_user(name)) is not None:
+            info.is_authorized = True
+            self.db.commit()
+
+    def remove_name(self, name: str) -> None:
+        """Keeps somebody out. The name stays taken: nobody else may come to these files."""
+        info = self.get_user(name)
+        if info is not None and name not in self.admin_users:
+            info.is_authorized = False
+            self.db.commit()
+
+    def discard_name(self, name: str) -> None:
+        """Frees the name of somebody who never was in."""
+        never = self.db.query(orm.User).filter(orm.User.name == name).first() is None
+        if never and name not in self.admin_users:
+            self.forget(name)
+
+    def delete_user(self, user: Any) -> None:
+        """Deleted in JupyterHub's admin page: kept out as well."""
+        self.remove_name(user.name)
+
+
+def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
+    """Sets who approves, and the key of the admins' passwords."""
+    if secrets.roster_key is None:
+        raise ValueError("login kind signup needs roster_key")
+    c.JupyterHub.authenticator_class = SignupAuthenticator
+    add_pages(c)
+    c.SignupAuthenticator.open_signup = not settings.login.approval
+    c.SignupAuthenticator.allow_all = True  # check_allowed says who
+    c.SignupAuthenticator.first_password_key = secrets.roster_key.get_secret_value()

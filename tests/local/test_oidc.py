@@ -1,0 +1,241 @@
+"""Login by OpenID Connect, with a real Keycloak."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from bs4 import BeautifulSoup
+
+from tests.checkout import Checkout, running
+from tests.client import User, eventually
+from tests.servers.keycloak import Keycloak, keycloak
+
+PORT, NUMBER = 8790, 15
+SECRET = "a-client-secret-of-this-test"
+HUB = f"http://127.0.0.1:{8400 + NUMBER}"
+LIFESPAN = 8  # seconds of an access token
+
+# Name: groups, email verified. All have their name as password.
+PEOPLE: dict[str, tuple[list[str], bool]] = {
+    "anna": (["students"], False),
+    "prof": (["teachers"], False),
+    "guest": ([], False),
+    "member": ([], True),
+    "ana.sá": (["students"], False),
+}
+REALM: dict[str, Any] = {
+    "accessTokenLifespan": LIFESPAN,
+    "groups": [{"name": "students"}, {"name": "teachers"}],
+    "users": [
+        {
+            "username": name,
+            "enabled": True,
+            "firstName": name,
+            "lastName": "of the class",
+            "email": f"{'x' if 'á' in name else name}@unipd.it",
+            "emailVerified": verified,
+            "groups": groups,
+            "credentials": [{"type": "password", "value": name}],
+        }
+        for name, (groups, verified) in PEOPLE.items()
+    ],
+    "clients": [
+        {
+            "clientId": "hub",
+            "secret": SECRET,
+            "redirectUris": [f"{HUB}/hub/oauth_callback"],
+            "protocolMappers": [
+                {
+                    "name": "groups",
+                    "protocol": "openid-connect",
+                    "protocolMapper": "oidc-group-membership-mapper",
+                    "config": {
+                        "claim.name": "groups",
+                        "full.path": "false",
+                        "userinfo.token.claim": "true",
+                    },
+                }
+            ],
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
+    with keycloak(PORT, tmp_path_factory.mktemp("keycloak") / "log", REALM) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory, provider: Keycloak) -> Iterator[Checkout]:
+    oidc = {
+        "provider": "keycloak",
+        "issuer": provider.issuer,
+        "client_id": "hub",
+        "groups": ["students"],
+        "domains": ["unipd.it"],
+        "admin_groups": ["teachers"],
+    }
+    config = {
+        "hub": {"admins": [], "login": {"kind": "oidc", "oidc": oidc}},
+        "secrets": {"oidc_client_secret": SECRET},
+    }
+    with running(tmp_path_factory.mktemp("oidc"), "toidc", NUMBER, config) as checkout:
+        yield checkout
+
+
+def log_in(hub: Checkout, name: str) -> tuple[User, requests.Response]:
+    """What a browser does: from the hub to Keycloak's form, and back."""
+    user = User(hub.url, name)
+    page = user.session.get(f"{hub.url}/hub/oauth_login")
+    form = BeautifulSoup(page.text, "html.parser").find("form", id="kc-form-login")
+    assert form, page.text[-2000:]
+    for cookie in user.session.cookies:
+        cookie.secure = False  # browsers send such cookies to 127.0.0.1 without TLS, requests not
+    filled = {"username": name, "password": name}
+    return user, user.session.post(str(form["action"]), data=filled)
+
+
+def logged_in(hub: Checkout, name: str) -> User:
+    user, page = log_in(hub, name)
+    assert page.status_code == 200, page.text[-2000:]
+    assert page.url.startswith(hub.url)
+    return user
+
+
+def is_in(user: User) -> bool:
+    return "/hub/login" not in user.session.get(f"{user.url}/hub/home").url
+
+
+def test_who_is_in_a_group_comes_in(hub: Checkout) -> None:
+    anna = logged_in(hub, "anna")
+    assert is_in(anna)
+    assert anna.session.get(f"{hub.url}/hub/admin").status_code == 403
+
+
+def test_a_groups_members_are_admins(hub: Checkout) -> None:
+    assert logged_in(hub, "prof").session.get(f"{hub.url}/hub/admin").status_code == 200
+
+
+def test_who_is_in_no_group_stays_out(hub: Checkout) -> None:
+    page = log_in(hub, "guest")[1]
+    assert page.status_code == 403
+    assert "Keycloak knows you, but nobody let you into this hub" in page.text
+
+
+def test_a_verified_address_of_a_domain_comes_in(hub: Checkout) -> None:
+    assert is_in(logged_in(hub, "member"))
+
+
+def test_a_name_that_is_not_safe_gets_another(hub: Checkout) -> None:
+    user = logged_in(hub, "ana.sá")
+    page = user.session.get(f"{hub.url}/hub/home").text
+    assert "ana.s---" in page or "ana.s--" in page
+    assert "ana.sá" not in page
+
+
+def test_a_server_gets_its_users_token_and_a_new_one_in_time(
+    hub: Checkout, provider: Keycloak
+) -> None:
+    anna = logged_in(hub, "anna")
+    anna.start()
+    ask = f"""
+import json, os, time, urllib.request
+def token():
+    request = urllib.request.Request(
+        os.environ["JUPYTERHUB_API_URL"] + "/login-token",
+        headers={{"Authorization": "token " + os.environ["JUPYTERHUB_API_TOKEN"]}})
+    return json.load(urllib.request.urlopen(request))
+first = token()
+time.sleep({LIFESPAN + 1})
+print(json.dumps([first, token()]))
+"""
+    first, second = json.loads(anna.run(ask))
+    assert set(first) == {"access_token"}  # never the one that makes new ones
+    assert first != second
+    told = requests.get(
+        f"{provider.issuer}/protocol/openid-connect/userinfo",
+        headers={"Authorization": f"Bearer {second['access_token']}"},
+        timeout=10,
+    )
+    assert told.json()["preferred_username"] == "anna"
+    # A browser's session, whose pages may be somebody else's, gets none.
+    assert anna.session.get(f"{hub.url}/hub/api/login-token").status_code == 403
+    environment = json.dumps(hub.server("anna").attrs["Config"]["Env"])
+    assert first["access_token"] not in environment
+    assert SECRET not in environment
+    anna.stop()
+
+
+def test_who_leaves_the_group_is_out_within_a_minute(hub: Checkout, provider: Keycloak) -> None:
+    anna = logged_in(hub, "anna")
+    person = provider.user("anna")["id"]
+    (group,) = provider.admin("GET", "/groups?search=students")
+    provider.admin("DELETE", f"/users/{person}/groups/{group['id']}")
+    try:
+        eventually("anna is out", lambda: not is_in(anna), 75)
+        assert log_in(hub, "anna")[1].status_code == 403
+    finally:
+        provider.admin("PUT", f"/users/{person}/groups/{group['id']}", {})
+
+
+def test_a_name_given_to_another_account_is_not_let_in(hub: Checkout, provider: Keycloak) -> None:
+    provider.admin("DELETE", f"/users/{provider.user('anna')['id']}")
+    (again,) = [user for user in REALM["users"] if user["username"] == "anna"]
+    provider.admin("POST", "/users", again)
+    page = log_in(hub, "anna")[1]
+    assert page.status_code == 403
+    assert "belongs to another account" in page.text
+    assert "make roster RESET=anna" in page.text
+    hub.make("roster", "RESET=anna")
+    assert is_in(logged_in(hub, "anna"))
+
+
+def test_a_wrong_redirect_url_is_told_with_the_right_one(hub: Checkout, provider: Keycloak) -> None:
+    (client,) = provider.admin("GET", "/clients?clientId=hub")
+    there = f"/clients/{client['id']}"
+    provider.admin("PUT", there, client | {"redirectUris": ["http://elsewhere.example.org/"]})
+    restart(hub)
+    page = User(hub.url, "anna").session.get(f"{hub.url}/hub/oauth_login")
+    assert page.status_code == 400
+    assert f"{HUB}/hub/oauth_callback" in page.text
+    provider.admin("PUT", there, client)
+    assert is_in(logged_in(hub, "anna"))
+
+
+def restart(hub: Checkout) -> None:
+    hub.container("hub").restart()
+
+    def answers() -> bool:
+        return requests.get(f"{hub.url}/hub/api/", timeout=5).status_code == 200
+
+    eventually("the hub", answers)
+
+
+def test_a_provider_that_is_away(hub: Checkout, provider: Keycloak) -> None:
+    """The hub starts, says so, keeps who is in, and recovers by itself."""
+    prof = logged_in(hub, "prof")
+    provider.stop()
+    hub.container("hub").exec_run(["rm", "/srv/state/oidc-discovery.json"])
+    restart(hub)
+    assert is_in(prof)
+    page = User(hub.url, "anna").session.get(f"{hub.url}/hub/oauth_login")
+    assert page.status_code == 503
+    assert "Keycloak can&#39;t be reached just now" in page.text
+    assert "can't be reached" in hub.container("hub").logs(tail=100).decode()
+    provider.start(REALM)
+    page = User(hub.url, "anna").session.get(f"{hub.url}/hub/oauth_login")
+    assert page.url.startswith(provider.issuer)
+
+
+def test_no_secret_in_the_hubs_log(hub: Checkout) -> None:
+    log = hub.container("hub").logs().decode()
+    assert SECRET not in log
+    assert "eyJhbG" not in log  # how every token begins
+    assert not re.search(r"[?&]code=(?!\[secret\])", log)

@@ -1,0 +1,1 @@
+"""Real servers that tests talk to, built or fetched once into the cache, on loopback."""

@@ -1,0 +1,150 @@
+"""Logins: names of other services, discovery, wrong passwords, the roster's files."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hubkit import names
+from hubkit.login import discovery, oidc
+from hubkit.login.roster import Roster
+from hubkit.login.slowed import FREE, LONGEST, WrongPasswords
+
+HOSTILE = ["x`) || hostregexp(`.+", "../../etc", "Ana Sá", "a b", "", "ü", "-x", "a" * 200, "x/y"]
+
+
+@pytest.mark.parametrize("identity", HOSTILE)
+def test_every_identity_gets_a_name_that_is_allowed(identity: str) -> None:
+    assert names.is_allowed(names.mapped(identity))
+
+
+def test_no_two_identities_share_a_name() -> None:
+    identities = [*HOSTILE, "x y", "x-y", "X/Y", "ana sá", "anna", "Anna", names.mapped("a b")]
+    assert len({names.mapped(each) for each in identities}) == len(set(identities))
+
+
+def test_a_mapped_name_cannot_be_chosen() -> None:
+    """Somebody who may call himself what he likes can't take the name of somebody else."""
+    victim = names.mapped("Ana Sá")
+    assert names.mapped(victim) != victim
+    assert names.mapped(victim, fold_case=True) != victim
+
+
+def test_case_counts_unless_the_provider_folds_it() -> None:
+    assert names.mapped("Anna") != names.mapped("anna") == "anna"
+    assert names.mapped("Anna.Rossi@unipd.it", fold_case=True) == "anna.rossi@unipd.it"
+
+
+class Provider:
+    """Answers a discovery request, or not."""
+
+    def __init__(self, **changes: str) -> None:
+        self.document = {
+            "issuer": "https://iam.example.org/",
+            "authorization_endpoint": "https://iam.example.org/authorize",
+            "token_endpoint": "https://iam.example.org/token",
+            "userinfo_endpoint": "https://iam.example.org/userinfo",
+        } | changes
+        self.is_away = False
+        self.asked: list[str] = []
+
+    async def fetch(self, url: str) -> dict[str, Any]:
+        self.asked.append(url)
+        if self.is_away:
+            raise OSError("connection refused")
+        return self.document
+
+
+def found(provider: Provider, copy: Path, issuer: str = "https://iam.example.org") -> str:
+    looked = discovery.Discovery(issuer, provider.fetch, copy)
+    loop = asyncio.new_event_loop()  # asyncio.run would end the one of other tests
+    try:
+        return loop.run_until_complete(looked.endpoints()).token
+    finally:
+        loop.close()
+
+
+def test_discovery_reads_the_issuers_document(tmp_path: Path) -> None:
+    provider = Provider()
+    assert found(provider, tmp_path / "copy") == "https://iam.example.org/token"
+    assert provider.asked == ["https://iam.example.org/.well-known/openid-configuration"]
+
+
+def test_discovery_keeps_the_last_good_copy(tmp_path: Path) -> None:
+    provider = Provider()
+    found(provider, tmp_path / "copy")
+    provider.is_away = True
+    assert found(provider, tmp_path / "copy") == "https://iam.example.org/token"
+    with pytest.raises(discovery.NotFound, match="connection refused"):
+        found(provider, tmp_path / "copy", "https://other.example.org")  # not another's copy
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"issuer": "https://evil.example.org"}, "calls itself 'https://evil.example.org'"),
+        ({"token_endpoint": ""}, "doesn't tell its token_endpoint"),
+    ],
+)
+def test_discovery_refuses_a_document(tmp_path: Path, changes: dict[str, str], said: str) -> None:
+    with pytest.raises(discovery.NotFound, match=said):
+        found(Provider(**changes), tmp_path / "copy")
+
+
+def test_a_name_belongs_to_the_account_that_came_first(tmp_path: Path) -> None:
+    file = tmp_path / "subjects.json"
+    assert oidc.is_own("anna", "1", file)
+    assert oidc.is_own("anna", "1", file)
+    assert not oidc.is_own("anna", "2", file)
+    assert oidc.is_own("ben", "2", file)
+
+
+def test_wrong_passwords_slow_one_name_down() -> None:
+    now = [0.0]
+    wrong = WrongPasswords(clock=lambda: now[0])
+    for _ in range(FREE - 1):
+        wrong.note("anna", right=False)
+    assert wrong.wait("anna") == 0
+    waits = []
+    for _ in range(10):
+        wrong.note("anna", right=False)
+        waits.append(wrong.wait("anna"))
+        now[0] += waits[-1]
+    assert waits[:3] == [1, 2, 4]
+    assert waits[-1] == LONGEST
+    assert wrong.wait("ben") == 0
+    wrong.note("anna", right=True)
+    wrong.note("anna", right=False)
+    assert wrong.wait("anna") == 0
+
+
+def test_old_wrong_passwords_are_forgotten() -> None:
+    now = [0.0]
+    wrong = WrongPasswords(clock=lambda: now[0])
+    for _ in range(FREE):
+        wrong.note("anna", right=False)
+    now[0] += 10_000
+    wrong.note("anna", right=False)
+    assert wrong.wait("anna") == 0
+
+
+def test_the_roster_is_the_stack_files_and_the_class_pages(tmp_path: Path) -> None:
+    def roster(*listed: str) -> Roster:
+        return Roster(listed, ["teacher"], tmp_path)
+
+    roster("anna", "ben").add("carla")
+    roster("anna", "ben").remove("anna")
+    assert roster("anna", "ben").names() == ["ben", "carla", "teacher"]
+    roster("anna", "ben").remove("teacher")
+    roster("anna", "ben").add("anna")
+    assert roster("anna", "ben").names() == ["anna", "ben", "carla", "teacher"]
+    roster("anna", "ben").remove("carla")
+    assert roster("anna").names() == ["anna", "teacher"]
+
+
+def test_resets_are_counted(tmp_path: Path) -> None:
+    roster = Roster([], ["teacher"], tmp_path)
+    assert [roster.count("anna"), roster.reset("anna"), roster.reset("anna")] == [0, 1, 2]
+    assert Roster([], [], tmp_path).count("anna") == 2
