@@ -76,6 +76,10 @@ class Checkout:
                 config[key] = value
         self.file.write_text(yaml.safe_dump(document))
 
+    def section(self, name: str) -> dict[str, Any]:
+        """A section of the stack file."""
+        return dict(yaml.safe_load(self.file.read_text())["config"][f"jupyterhub:{name}"])
+
     def make(self, *words: str, check: bool = True, timeout: float = 600) -> str:
         """Runs `make`, returns all it prints."""
         done = subprocess.run(

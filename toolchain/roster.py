@@ -21,7 +21,7 @@ def edit(name: str, add: str, remove: str, reset: str, sheet: str) -> None:
     kind = stack.facts["login"]
     if kind == "oidc" and reset:
         for each in _names(reset):
-            _in_hub(stack, "oidc", "free", each)
+            _in_hub(stack, "free", each)
         return
     if kind not in ("roster", "signup"):
         raise Problem(
@@ -30,12 +30,12 @@ def edit(name: str, add: str, remove: str, reset: str, sheet: str) -> None:
     if add or remove:
         _change_roster(stack, _names(add), _names(remove))
     for each in _names(reset):
-        _in_hub(stack, "roster", "reset", each)
+        _in_hub(stack, "reset", each)
     if sheet:
-        Path(sheet).write_text(_said_in_hub(stack, "roster", "sheet"))
+        Path(sheet).write_text(_said_in_hub(stack, "sheet"))
         print(f"  ✓ {sheet}: open it in a browser, print, cut")
     elif not reset:
-        _in_hub(stack, "roster", "list")
+        _in_hub(stack, "list")
 
 
 def _change_roster(stack: Stack, add: list[str], remove: list[str]) -> None:
@@ -46,7 +46,7 @@ def _change_roster(stack: Stack, add: list[str], remove: list[str]) -> None:
     commands.up(stack.name)
     for action, names in (("add", add), ("remove", remove)):
         for each in names:
-            _in_hub(stack, "roster", action, each)
+            _in_hub(stack, action, each)
 
 
 def _names(text: str) -> list[str]:
@@ -110,12 +110,12 @@ def changed_table(text: str, add: list[str], remove: list[str]) -> str:
     return out.getvalue()
 
 
-def _in_hub(stack: Stack, program: str, *arguments: str) -> None:
-    print(_said_in_hub(stack, program, *arguments), end="")
+def _in_hub(stack: Stack, *arguments: str) -> None:
+    print(_said_in_hub(stack, *arguments), end="")
 
 
-def _said_in_hub(stack: Stack, program: str, *arguments: str) -> str:
-    words = ["python3", "-m", f"hubkit.login.{program}", *arguments]
+def _said_in_hub(stack: Stack, *arguments: str) -> str:
+    words = ["python3", "-m", "hubkit.accounts", *arguments]
     engine = stack.engine
     code, text = _here(stack, engine, words) if engine else _there(stack, words)
     if code:

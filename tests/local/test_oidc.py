@@ -239,3 +239,15 @@ def test_no_secret_in_the_hubs_log(hub: Checkout) -> None:
     assert SECRET not in log
     assert "eyJhbG" not in log  # how every token begins
     assert not re.search(r"[?&]code=(?!\[secret\])", log)
+
+
+def test_everybody_with_an_account_there(hub: Checkout, provider: Keycloak) -> None:
+    """Whoever: but still nobody by the name of somebody else."""
+    oidc = hub.section("hub")["login"]["oidc"] | {"everyone": True}
+    hub.configure(hub={"login": {"kind": "oidc", "oidc": oidc}})
+    hub.make("up")
+    assert is_in(logged_in(hub, "guest"))
+    provider.admin("DELETE", f"/users/{provider.user('guest')['id']}")
+    (again,) = [user for user in REALM["users"] if user["username"] == "guest"]
+    provider.admin("POST", "/users", again)
+    assert log_in(hub, "guest")[1].status_code == 403

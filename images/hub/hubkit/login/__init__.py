@@ -24,4 +24,5 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.Authenticator.admin_users = set(settings.login.admins)
     c.Authenticator.delete_invalid_users = False
     c.Authenticator.allow_existing_users = False  # who was let in once isn't for ever
+    c.Authenticator.any_allow_config = True  # our own check_allowed, which `allow_all` would skip
     KINDS[settings.login.kind](c, settings, secrets)

@@ -1,14 +1,10 @@
-"""Login kind `oidc`: people log in where they have an account already.
-
-`python3 -m hubkit.login.oidc free NAME` gives a name to the next account that comes by it.
-"""
+"""Login kind `oidc`: people log in where they have an account already."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -200,7 +196,8 @@ class OidcAuthenticator(GenericOAuthenticator):
         if auth_model is None:
             return True
         claims = auth_model["auth_state"][self.user_auth_state_key]
-        known = await super().check_allowed(username, auth_model) or self._has_domain(claims)
+        known = self.oidc.everyone or self._has_domain(claims)
+        known = known or await super().check_allowed(username, auth_model)
         if known:
             self._require_own_name(username, claims)
         return known
@@ -313,7 +310,6 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.OidcAuthenticator.client_secret = secrets.oidc_client_secret.get_secret_value()
     c.OidcAuthenticator.oauth_callback_url = f"{settings.proxy.public_url}/hub/oauth_callback"
     c.OidcAuthenticator.scope = oidc.scopes
-    c.OidcAuthenticator.allow_all = oidc.everyone
     c.OidcAuthenticator.allowed_users = set(oidc.users) | set(settings.login.admins)
     c.OidcAuthenticator.manage_groups = True
     c.OidcAuthenticator.allowed_groups = set(oidc.groups)
@@ -330,19 +326,3 @@ def _let_servers_ask(c: Any) -> None:
     own = f"{TOKEN_SCOPE}!user"
     c.JupyterHub.load_roles += [{"name": "user", "scopes": ["self", own]}]
     c.HubSpawner.server_token_scopes = ["users:activity!user", "access:servers!server", own]
-
-
-def main(arguments: list[str]) -> None:
-    """The command line."""
-    if len(arguments) != 2 or arguments[0] != "free":
-        sys.exit(__doc__)
-    file, name = STATE / SUBJECTS, arguments[1]
-    known = subjects(file)
-    if name not in known:
-        sys.exit(f"{name} never logged in here. Names: {', '.join(sorted(known)) or 'none'}")
-    keep(file, {other: subject for other, subject in known.items() if other != name})
-    print(f"{name}: the next account that comes by this name gets its files.")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,28 +1,22 @@
-"""Login kind `roster`: a list of names, each with a first password that can be printed any time.
-
-`python3 -m hubkit.login.roster list | sheet | add | remove | reset NAME`, in the hub's container.
-"""
+"""Login kind `roster`: a list of names, each with a first password that can be printed any time."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from jupyterhub import orm
 from nativeauthenticator.orm import UserInfo
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 from traitlets import Instance
 
 from .. import names
-from ..settings import LoginKind, Secrets, Settings, load_secrets, load_settings
+from ..settings import Secrets, Settings
 from . import class_page
-from .passwords import STATE, PasswordsByName, add_pages, first_password, set_password
+from .passwords import STATE, PasswordsByName, add_pages, first_password
 
 
 class Roster:
@@ -162,55 +156,4 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.JupyterHub.authenticator_class = RosterAuthenticator
     add_pages(c)
     c.RosterAuthenticator.roster = Roster(settings.login.users, settings.login.admins)
-    c.RosterAuthenticator.allow_all = True  # check_allowed says who
     c.RosterAuthenticator.first_password_key = secrets.roster_key.get_secret_value()
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="hubkit.login.roster", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="names and first passwords")
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    commands.add_parser("sheet", help="a page to print and cut")
-    for command, text in (("add", "on"), ("remove", "off"), ("reset", "new first password")):
-        commands.add_parser(command, help=text).add_argument("name")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """The command line."""
-    arguments = _arguments()
-    settings, key = load_settings(), load_secrets().roster_key
-    if settings.login.kind not in (LoginKind.roster, LoginKind.signup) or key is None:
-        sys.exit("This hub has no roster: set jupyterhub:hub.login.kind to roster, then make up.")
-    roster = Roster(settings.login.users, settings.login.admins)  # signup: the admins alone
-    db = sessionmaker(bind=create_engine(f"sqlite:///{STATE}/jupyterhub.sqlite"))()
-    listed = roster.names()
-    if arguments.command in ("add", "remove"):
-        getattr(roster, arguments.command)(arguments.name)
-        listed = roster.names()
-    if arguments.command == "reset":
-        if arguments.name not in listed:
-            sys.exit(f"{arguments.name} is not on the roster: {', '.join(listed)}")
-        count = roster.reset(arguments.name)
-        fresh = first_password(key.get_secret_value(), arguments.name, count)
-        set_password(db, arguments.name, fresh)
-        listed = [arguments.name]
-    found = rows(db, key.get_secret_value(), roster, listed)
-    if arguments.command == "sheet":
-        print(class_page.sheet(settings.title, settings.proxy.public_url, found))
-    elif getattr(arguments, "json", False):
-        print(json.dumps([row.document() for row in found]))
-    elif arguments.command in ("list", "reset"):
-        _print(found)
-
-
-def _print(found: list[class_page.Row]) -> None:
-    width = max(len(row.name) for row in found)
-    print(f"{'name':{width}}  {'first password':24}  last seen")
-    for row in found:
-        print(f"{row.name:{width}}  {row.password:24}  {row.last_seen}")
-
-
-if __name__ == "__main__":
-    main()

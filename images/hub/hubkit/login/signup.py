@@ -99,5 +99,4 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.JupyterHub.authenticator_class = SignupAuthenticator
     add_pages(c)
     c.SignupAuthenticator.open_signup = not settings.login.approval
-    c.SignupAuthenticator.allow_all = True  # check_allowed says who
     c.SignupAuthenticator.first_password_key = secrets.roster_key.get_secret_value()
