@@ -36,7 +36,14 @@ from .platforms.site import PlaceArgs, Site, SiteArgs
 from .shared_volume.args import Encryption, SharedVolumeArgs, SnapshotArgs, VolumeKind
 from .shared_volume.bucket import BucketMount
 from .shared_volume.component import SharedVolume
-from .traefik_proxy.args import RouteArgs, TcpRouteArgs, TlsArgs, TlsKind, TraefikProxyArgs
+from .traefik_proxy.args import (
+    DnsChallengeArgs,
+    RouteArgs,
+    TcpRouteArgs,
+    TlsArgs,
+    TlsKind,
+    TraefikProxyArgs,
+)
 from .traefik_proxy.component import TraefikProxy
 
 __all__ = [
@@ -50,6 +57,7 @@ __all__ = [
     "DaskCluster",
     "DaskClusterArgs",
     "DnsArgs",
+    "DnsChallengeArgs",
     "DnsKind",
     "DnsName",
     "DockerHost",

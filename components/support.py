@@ -75,6 +75,7 @@ def faults(config: Any) -> Iterator[Fault]:
     yield from _size(config)
     yield from _user_data(config)
     yield from _gpus(config)
+    yield from _subdomains(config)
     if platform in _NEEDS_ZONE and not config.site.zone:
         yield Fault(
             ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
@@ -95,6 +96,20 @@ def _size(config: Any) -> Iterator[Fault]:
             yield Fault(
                 ("vm.size", error.asked, f"what {platform} has, the nearest: {error.nearest}")
             )
+
+
+def _subdomains(config: Any) -> Iterator[Fault]:
+    """Names of their own for users need a certificate that is good for all of them."""
+    tls = config.proxy.tls
+    if not config.hub.subdomains or tls.kind.value == "provided":
+        return
+    names = [str(name) for name in tls.domains]
+    wanted = f"`*.{names[0]}` as well" if names else "the hub's name, and `*.` before the same name"
+    if tls.kind.value != "acme":
+        why = "`acme` with `dns`, or `provided`: with `subdomains` each user has a name"
+        yield Fault(("proxy.tls.kind", tls.kind.value, why))
+    elif not names or f"*.{names[0]}" not in names:
+        yield Fault(("proxy.tls.domains", ", ".join(names) or "nothing", wanted))
 
 
 def _gpus(config: Any) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ from . import (
     docker_engine,
     environment,
     paths,
+    pointing,
     pulumi_cli,
     python_env,
     receipt,
@@ -34,6 +35,7 @@ from .stack import Stack, engine_at
 from .steps import Problem, ask, expect, heading, step
 
 READY_WITHIN = 120  # seconds
+NAMELESS_WITHIN = 5
 
 
 def setup(name: str) -> None:
@@ -149,12 +151,16 @@ def _explain_failure(stack: Stack, engine: Engine | None) -> str:
 def _wait_for(url: str, elsewhere: str | None) -> None:
     """Waits for the login page. `elsewhere` is the address of a machine that isn't this one."""
     with step("Login page") as current:
-        deadline = time.monotonic() + READY_WITHIN
+        # The hub is healthy, or pulumi up would have failed: without a name, waiting is in vain.
+        nameless = elsewhere is None and pointing.trouble(url, elsewhere)
+        deadline = time.monotonic() + (NAMELESS_WITHIN if nameless else READY_WITHIN)
         while not _answers(f"{url}/hub/health"):
             if time.monotonic() > deadline:
+                if told := pointing.trouble(url, elsewhere):
+                    current.result = f"not reached from here: {told}"
+                    return
                 if elsewhere is None:
                     raise Problem(f"{url} does not answer. What the hub says: make logs")
-                # The hub itself is healthy, or pulumi up would have failed.
                 current.result = (
                     f"not reached from here. Does its name point to {elsewhere}? In a private "
                     "network, open it from inside"

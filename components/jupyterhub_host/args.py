@@ -308,6 +308,15 @@ class JupyterHubHostArgs(Args):
     culling: CullingArgs = field(
         CullingArgs(), description="Stops servers that nobody uses.", change=_HUB_REPLACED
     )
+    subdomains: bool = field(
+        False,
+        description=(
+            "Each user's pages under a name of their own, `anna.hub.example.org`, so that nobody's "
+            "page can act for somebody else: for people who don't trust each other. Needs DNS and "
+            "a certificate for `*.hub.example.org`."
+        ),
+        change=_HUB_REPLACED + "; open pages have to be opened anew",
+    )
     class_size: int | None = field(
         None,
         ge=1,

@@ -47,6 +47,7 @@ def settings_document(
         "title": args.title,
         "hub": {"address": network["gateway"], "port": args.network.hub_port},
         "proxy": proxy | {"rules_file": RULES_FILE},
+        "subdomains": args.subdomains,
         "login": args.login.document(args.admins),
         "images": [_image(i, r) for i, r in zip(args.images, references, strict=True)],
         "sizes": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import Enum
 from typing import Any, Self
 
@@ -13,6 +14,9 @@ from ..images import ImageArgs
 
 TRAEFIK_IMAGE = "traefik:v3.6.0"
 _PORT: dict[str, Any] = {"ge": 1, "le": 65535}
+_RENEWED = "replaces the proxy container, which asks for a new certificate"
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 _ADDRESS = r"^[^\s:]+:\d{1,5}$"
 
 
@@ -23,6 +27,47 @@ class TlsKind(str, Enum):
     self_signed = "self_signed"
     provided = "provided"
     acme = "acme"
+
+
+class DnsChallengeArgs(Args):
+    """Shows the authority that the names are yours by a DNS record (DNS-01).
+
+    Needed for names like `*.hub.example.org`, and where port 80 can't be reached from outside.
+    """
+
+    provider: str = field(
+        pattern=r"^[a-z0-9-]+$",
+        description=(
+            "Who runs your DNS, as Traefik calls it: `route53`, `gcloud`, `designate`, `rfc2136`, "
+            "`cloudflare` and many others."
+        ),
+        change=_RENEWED,
+    )
+    environment: dict[str, InputSecret] = field(
+        {},
+        description=(
+            "What Traefik's page on the provider asks for; none where the VM's own role may "
+            "change the zone."
+        ),
+        change="replaces the proxy container: a second without new connections",
+    )
+    resolvers: list[str] = field(
+        [],
+        description="DNS servers to ask, as `192.0.2.53:53`. Default: the host's.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    check: bool = field(
+        True,
+        description="Wait until the record is seen. `false`: only wait for `delay`.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    delay: int = field(
+        0,
+        ge=0,
+        unit="seconds",
+        description="Wait before looking for the record.",
+        change="replaces the proxy container: a second without new connections",
+    )
 
 
 class TlsArgs(Args):
@@ -57,10 +102,46 @@ class TlsArgs(Args):
         change="replaces the proxy container: a second without new connections",
     )
     acme_server: str = field(
-        "https://acme-v02.api.letsencrypt.org/directory",
+        LETS_ENCRYPT,
         pattern=r"^https://\S+$",
         description="Directory URL of the certificate authority, with `acme`.",
-        change="replaces the proxy container, which asks for a new certificate",
+        change=_RENEWED,
+    )
+    staging: bool = field(
+        False,
+        description=(
+            "Ask Let's Encrypt's staging authority: browsers warn, but nothing counts against its "
+            "limits. To try things out."
+        ),
+        change=_RENEWED,
+    )
+    acme_ca: InputStr | None = field(
+        None,
+        description="Certificate (PEM text) of an authority in your institute, which nobody knows.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    eab_key_id: InputStr | None = field(
+        None,
+        description="Key id of an account there (Sectigo, HARICA, ZeroSSL): external binding.",
+        change=_RENEWED,
+    )
+    eab_key: InputSecret | None = field(
+        None,
+        description="Its key; set it with `pulumi config set --secret`.",
+        change=_RENEWED,
+    )
+    lifetime: int = field(
+        90,
+        ge=1,
+        le=400,
+        unit="days",
+        description="How long the authority's certificates last; they are renewed in time.",
+        change="replaces the proxy container: a second without new connections",
+    )
+    dns: DnsChallengeArgs | None = field(
+        None,
+        description="Prove the names by DNS. Default: by HTTP, on port 80.",
+        change=_RENEWED,
     )
 
     _email = matching(r"[^@\s]+@[^@\s]+", "email", form="an address like ana@example.org")
@@ -71,7 +152,28 @@ class TlsArgs(Args):
         missing = [name for name in needs.get(self.kind, ()) if not getattr(self, name)]
         if missing:
             raise ValueError(f"kind `{self.kind.value}` also needs: {', '.join(missing)}")
+        if (self.eab_key_id is None) != (self.eab_key is None):
+            raise ValueError("eab_key_id and eab_key go together")
+        if self.staging and self.acme_server != LETS_ENCRYPT:
+            raise ValueError("staging is Let's Encrypt's; of another authority give acme_server")
+        if not self.dns and any(str(name).startswith("*.") for name in self.domains):
+            raise ValueError("a name that begins with `*.` can only be proved by DNS: give `dns`")
         return self
+
+    @property
+    def directory(self) -> str:
+        """The authority's address."""
+        return LETS_ENCRYPT_STAGING if self.staging else self.acme_server
+
+    @property
+    def storage(self) -> str:
+        """Name of the file that certificates are kept in, one for each authority.
+
+        In a common one, Traefik would keep what a staging authority gave.
+        """
+        if self.directory == LETS_ENCRYPT:
+            return "acme.json"
+        return f"acme-{hashlib.sha256(self.directory.encode()).hexdigest()[:8]}.json"
 
 
 class RouteArgs(Args):

@@ -19,6 +19,7 @@ from .args import RouteArgs, TcpRouteArgs, TlsArgs, TlsKind, TraefikProxyArgs
 
 ROUTES = "/routes"  # Traefik's directory of rules; the hub writes one file of it
 CERTIFICATES = "/certificates"
+_AUTHORITY = "/run/tls/authority.pem"
 _CERTIFICATE, _KEY = "/run/tls/tls.crt", "/run/tls/tls.key"
 
 
@@ -56,9 +57,8 @@ def create(
         image=image.reference,
         depends_on=image.resources,
         network_mode="host",
-        command=pulumi.Output.all(args.names(host.address), args.tls.email).apply(
-            lambda known: static_flags(args, *known)
-        ),
+        command=_command(args, host),
+        envs=_environment(args.tls),
         volumes=volumes,
         uploads=_files(args),
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CAP_NET_BIND_SERVICE"]),
@@ -67,8 +67,30 @@ def create(
     return Made(routes.name, made.name)
 
 
+def _command(args: TraefikProxyArgs, host: DockerHost) -> pulumi.Output[list[str]]:
+    tls = args.tls
+    account = [tls.email, tls.eab_key_id, secret(tls.eab_key) if tls.eab_key else None]
+    return pulumi.Output.all(args.names(host.address), *account).apply(
+        lambda known: static_flags(args, *known)
+    )
+
+
+def _environment(tls: TlsArgs) -> list[pulumi.Output[str]] | None:
+    """What Traefik needs to change DNS records."""
+    if not (tls.kind is TlsKind.acme and tls.dns):
+        return None
+    return [
+        pulumi.Output.concat(name, "=", secret(value))
+        for name, value in sorted(tls.dns.environment.items())
+    ]
+
+
 def static_flags(
-    args: TraefikProxyArgs, names: Sequence[str], email: str | None = None
+    args: TraefikProxyArgs,
+    names: Sequence[str],
+    email: str | None = None,
+    eab_key_id: str | None = None,
+    eab_key: str | None = None,
 ) -> list[str]:
     """Traefik's static configuration as flags. `names` are those that browsers know it by."""
     flags = [
@@ -88,7 +110,11 @@ def static_flags(
     ]
     if args.http_port is not None:
         flags += _http_flags(args, args.http_port)
-        flags += _acme_flags(args.tls, names, email) if args.tls.kind is TlsKind.acme else []
+        if args.tls.kind is TlsKind.acme:
+            flags += _acme_flags(args.tls, names, email)
+            if eab_key_id:
+                account = "--certificatesresolvers.acme.acme.eab"
+                flags += [f"{account}.kid={eab_key_id}", f"{account}.hmacencoded={eab_key}"]
     for index, route in enumerate(args.tcp_routes):
         flags.append(f"--entrypoints.tcp{index}.address={route.listen}")
     return flags
@@ -109,16 +135,34 @@ def _http_flags(args: TraefikProxyArgs, port: int) -> list[str]:
 
 def _acme_flags(tls: TlsArgs, names: Sequence[str], email: str | None) -> list[str]:
     main, *others = names
+    resolver = "--certificatesresolvers.acme.acme"
     flags = [
         "--entrypoints.websecure.http.tls.certresolver=acme",
         f"--entrypoints.websecure.http.tls.domains[0].main={main}",
-        f"--certificatesresolvers.acme.acme.email={email}",
-        f"--certificatesresolvers.acme.acme.caserver={tls.acme_server}",
-        f"--certificatesresolvers.acme.acme.storage={CERTIFICATES}/acme.json",
-        "--certificatesresolvers.acme.acme.httpchallenge.entrypoint=web",
+        f"{resolver}.email={email}",
+        f"{resolver}.caserver={tls.directory}",
+        f"{resolver}.storage={CERTIFICATES}/{tls.storage}",
+        f"{resolver}.certificatesduration={tls.lifetime * 24}",
+        *_challenge_flags(tls, resolver),
     ]
     if others:
         flags.append(f"--entrypoints.websecure.http.tls.domains[0].sans={','.join(others)}")
+    if tls.acme_ca:
+        flags += [f"{resolver}.cacertificates={_AUTHORITY}", f"{resolver}.casystemcertpool=true"]
+    return flags
+
+
+def _challenge_flags(tls: TlsArgs, resolver: str) -> list[str]:
+    if not tls.dns:
+        return [f"{resolver}.httpchallenge.entrypoint=web"]
+    challenge = f"{resolver}.dnschallenge"
+    flags = [f"{challenge}.provider={tls.dns.provider}"]
+    if tls.dns.resolvers:
+        flags.append(f"{challenge}.resolvers={','.join(tls.dns.resolvers)}")
+    if not tls.dns.check:
+        flags.append(f"{challenge}.propagation.disablechecks=true")
+    if tls.dns.delay:
+        flags.append(f"{challenge}.propagation.delaybeforechecks={tls.dns.delay}s")
     return flags
 
 
@@ -131,6 +175,8 @@ def _files(args: TraefikProxyArgs) -> list[Any] | None:
     if args.tls.kind is TlsKind.provided and args.tls.certificate and args.tls.key:
         files.append(containers.file(_CERTIFICATE, args.tls.certificate))
         files.append(containers.file(_KEY, secret(args.tls.key), private=True))
+    if tls_ca := args.tls.acme_ca:
+        files.append(containers.file(_AUTHORITY, tls_ca))
     return files or None
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 
 from tests.checkout import Checkout, running
 from tests.client import User, logged_in
 
 NOTEBOOK = {"build": "images/notebook"}
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-dev-shm-usage", "--window-size=1280,800"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +55,20 @@ def roster_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("roster")
     with running(folder, "troster", 2, {"hub": hub, "dask": dask}) as checkout:
         yield checkout
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    driver, program = shutil.which("chromedriver"), shutil.which("chromium")
+    if not (driver and program):
+        pytest.skip("Debian's packages chromium and chromium-driver are missing")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path}/profile"):
+        options.add_argument(flag)
+    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    yield chrome
+    chrome.quit()
 
 
 @pytest.fixture

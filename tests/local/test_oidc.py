@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from bs4 import BeautifulSoup
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.checkout import Checkout, running
+from tests.checkout import ENGINE, Checkout, running
 from tests.client import User, eventually
+from tests.local.conftest import NOTEBOOK
 from tests.servers.keycloak import Keycloak, keycloak
 
 PORT, NUMBER = 8790, 15
@@ -66,6 +72,17 @@ REALM: dict[str, Any] = {
 }
 
 
+IMAGES = [
+    {"title": "Python", "source": NOTEBOOK},
+    {"title": "Statistics", "source": NOTEBOOK, "size": "Large"},
+]
+SIZES = [
+    {"title": "Small", "memory_limit": "512MiB", "cpu_limit": 0.5, "processes": 256},
+    {"title": "Large", "memory_limit": "1GiB", "swap": "256MiB", "shared_memory": "64MiB"},
+    {"title": "With a GPU", "gpus": 1},
+]
+
+
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
     with keycloak(PORT, tmp_path_factory.mktemp("keycloak") / "log", REALM) as server:
@@ -83,7 +100,13 @@ def hub(tmp_path_factory: pytest.TempPathFactory, provider: Keycloak) -> Iterato
         "admin_groups": ["teachers"],
     }
     config = {
-        "hub": {"admins": [], "login": {"kind": "oidc", "oidc": oidc}},
+        "hub": {
+            "admins": [],
+            "login": {"kind": "oidc", "oidc": oidc},
+            "images": IMAGES,
+            "sizes": SIZES,
+            "named_servers": 1,
+        },
         "secrets": {"oidc_client_secret": SECRET},
     }
     with running(tmp_path_factory.mktemp("oidc"), "toidc", NUMBER, config) as checkout:
@@ -144,7 +167,7 @@ def test_a_server_gets_its_users_token_and_a_new_one_in_time(
     hub: Checkout, provider: Keycloak
 ) -> None:
     anna = logged_in(hub, "anna")
-    anna.start()
+    anna.start("Python")
     ask = f"""
 import json, os, time, urllib.request
 def token():
@@ -207,6 +230,69 @@ def test_a_wrong_redirect_url_is_told_with_the_right_one(hub: Checkout, provider
     assert f"{HUB}/hub/oauth_callback" in page.text
     provider.admin("PUT", there, client)
     assert is_in(logged_in(hub, "anna"))
+
+
+def test_a_browser_logs_in_and_chooses_image_and_size(
+    hub: Checkout, browser: webdriver.Chrome, artefacts: Path
+) -> None:
+    wait = WebDriverWait(browser, 60)
+
+    def see(selector: str) -> Any:
+        return wait.until(lambda b: b.find_element(By.CSS_SELECTOR, selector))
+
+    def click(element: Any) -> None:
+        browser.execute_script("arguments[0].click()", element)
+
+    browser.get(hub.url)
+    click(see("a.btn-jupyter[href*=oauth_login]"))
+    see("#username").send_keys("anna")
+    browser.save_screenshot(str(artefacts / "keycloak.png"))
+    see("#password").send_keys("anna", Keys.ENTER)
+    see("input[value=Statistics]")
+    large, small = see("input[value=Large]"), see("input[value=Small]")
+    assert small.is_selected()
+    click(see("input[value=Statistics]"))
+    assert large.is_selected()  # its own size is proposed
+    browser.save_screenshot(str(artefacts / "choice.png"))
+    click(see("input[type=submit], button[type=submit]"))
+    wait.until(lambda b: "/user/anna/lab" in b.current_url)
+    made = hub.server("anna").attrs["HostConfig"]
+    assert made["Memory"] == 1024**3
+    assert made["MemorySwap"] == 1024**3 + 256 * 1024**2
+    assert made["ShmSize"] == 64 * 1024**2
+    logged_in(hub, "anna").stop()
+
+
+def test_a_second_server_beside_the_first(hub: Checkout) -> None:
+    member = logged_in(hub, "member")
+    member.start("Python")
+    headers = {"X-XSRFToken": member._xsrf("/hub/"), "Referer": f"{hub.url}/hub/home"}
+    servers = f"{hub.url}/hub/api/users/member/servers"
+
+    def ask(name: str, **options: str) -> requests.Response:
+        return member.session.post(f"{servers}/{name}", json=options, headers=headers)
+
+    assert ask("second", image="Python", size="Small").status_code in (201, 202)
+    second = f"{hub.deployment}-user-member--second"
+    eventually("a second server", lambda: second in {c.name for c in hub.containers("user")})
+    assert ENGINE.containers.get(second).attrs["HostConfig"]["PidsLimit"] == 256
+    assert ask("third", image="Python").status_code == 400  # one more is allowed
+    eventually(
+        "it is gone",
+        lambda: member.session.delete(f"{servers}/second", headers=headers).status_code == 204,
+    )
+    member.stop()
+
+
+def test_a_size_that_the_host_cannot_have_is_told(hub: Checkout) -> None:
+    member = logged_in(hub, "member")
+    member.session.get(f"{hub.url}/hub/spawn")
+    form = {"image": "Python", "size": "With a GPU", "_xsrf": member._xsrf("/hub/")}
+    page = member.session.post(f"{hub.url}/hub/spawn", data=form).text
+    assert "This size needs 1 GPU, and this machine has no GPU" in page
+    form = {"image": "Python", "size": "Huge", "_xsrf": member._xsrf("/hub/")}
+    page = member.session.post(f"{hub.url}/hub/spawn", data=form).text
+    assert "There is no size &#39;Huge&#39; here. Choose one of: Small, Large" in page
 
 
 def restart(hub: Checkout) -> None:

@@ -84,11 +84,12 @@ def admit(limits: Limits, others: Iterable[Promise], host: Host, reserve: int) -
     taken = {gpu for each in promised for gpu in each.gpus}
     free = [gpu for gpu in host.gpus if gpu not in taken]
     if limits.gpus > len(host.gpus):
-        has = f"{len(host.gpus)} GPUs" if host.gpus else "no GPU"
-        raise NoRoom(f"This size needs {limits.gpus} GPUs, and this machine has {has}.")
+        has = _count(len(host.gpus))
+        raise NoRoom(f"This size needs {_count(limits.gpus)}, and this machine has {has}.")
     if limits.gpus > len(free):
         raise NoRoom(
-            f"All GPUs are in use: this size needs {limits.gpus}, {len(free)} are free. " + _HINT
+            f"Too many GPUs are in use: this size needs {_count(limits.gpus)}, "
+            f"{_count(len(free))} left. " + _HINT
         )
     return Promise(limits.memory_guarantee, limits.cpu_guarantee, tuple(free[: limits.gpus]))
 
@@ -102,6 +103,10 @@ def require_disk(folder: Path, least: int = LEAST_DISK) -> None:
             f"The disk of {folder.name} is full: {_mib(free)} MiB are left. Tell your teacher: "
             "delete what isn't needed, or make the disk larger."
         )
+
+
+def _count(gpus: int) -> str:
+    return {0: "no GPU", 1: "1 GPU"}.get(gpus, f"{gpus} GPUs")
 
 
 def _mib(size: int) -> int:

@@ -50,6 +50,8 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
 def _proxy(c: Any, settings: Settings) -> None:
     c.JupyterHub.proxy_class = SafeTraefikProxy
     c.JupyterHub.bind_url = settings.proxy.public_url
+    if settings.subdomains:
+        c.JupyterHub.subdomain_host = settings.proxy.public_url
     c.SafeTraefikProxy.should_start = False
     c.SafeTraefikProxy.traefik_api_url = settings.proxy.api_url
     c.SafeTraefikProxy.traefik_entrypoint = settings.proxy.entry_point

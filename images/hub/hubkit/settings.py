@@ -176,6 +176,7 @@ class Settings(Document):
     title: str
     hub: Hub
     proxy: Proxy
+    subdomains: bool
     login: Login
     images: list[Image]
     sizes: list[Size]

@@ -58,7 +58,9 @@ def test_each_server_gets_gpus_of_its_own() -> None:
     first = admission.admit(limits(gpus=1), [], HOST, 0)
     second = admission.admit(limits(gpus=1), [first], HOST, 0)
     assert (first.gpus, second.gpus) == (("0",), ("1",))
-    with pytest.raises(NoRoom, match="All GPUs are in use"):
+    with pytest.raises(
+        NoRoom, match="Too many GPUs are in use: this size needs 1 GPU, no GPU left"
+    ):
         admission.admit(limits(gpus=1), [first, second], HOST, 0)
     with pytest.raises(NoRoom, match="this machine has no GPU"):
         admission.admit(limits(gpus=1), [], Host(GIB, 1.0), 0)
