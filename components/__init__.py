@@ -21,9 +21,13 @@ from .errors import ConfigError
 from .images import EgressArgs, ImageArgs, ImageStore, bundled_image
 from .jupyterhub_host.args import (
     CullingArgs,
+    ExamplesArgs,
+    FilesArgs,
+    GroupArgs,
     HubSecretsArgs,
     JupyterHubHostArgs,
     NotebookImageArgs,
+    ServerSizeArgs,
     UsersNetworkArgs,
 )
 from .jupyterhub_host.component import JupyterHubHost
@@ -64,7 +68,10 @@ __all__ = [
     "DockerHostArgs",
     "EgressArgs",
     "Encryption",
+    "ExamplesArgs",
     "ExistingHost",
+    "FilesArgs",
+    "GroupArgs",
     "HostArgs",
     "HubSecretsArgs",
     "ImageArgs",
@@ -85,6 +92,7 @@ __all__ = [
     "Protocol",
     "PublicAddress",
     "RouteArgs",
+    "ServerSizeArgs",
     "SharedVolume",
     "SharedVolumeArgs",
     "Site",

@@ -11,6 +11,7 @@ from . import (
     backend,
     ci,
     commands,
+    link,
     logs,
     paths,
     pin,
@@ -67,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     fix = command("pin", "take a published image in a stack")
     fix.add_argument("--image", default="")
     fix.add_argument("--reference", default="", help="name@sha256:…")
+    give = command("link", "a link that puts a repository into the home of who clicks it")
+    give.add_argument("--repo", default="", metavar="ADDRESS")
+    give.add_argument("--branch", default="main")
+    give.add_argument("--file", default="", help="notebook that is opened")
     command("kept", "what holds data, and how to adopt or delete it")
     command("outputs", "all outputs as one JSON document")
     log = command("logs", "what hub, proxy and guard say")
@@ -141,6 +146,8 @@ def _run(arguments: argparse.Namespace) -> None:
             logs.show(stack, arguments.what, arguments.follow)
         case "roster":
             roster.edit(stack, arguments.add, arguments.remove, arguments.reset, arguments.sheet)
+        case "link":
+            link.print_link(stack, arguments.repo, arguments.branch, arguments.file)
         case "env":
             commands.env(stack)
         case "test":

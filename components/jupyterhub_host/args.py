@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import StringConstraints, model_validator
 
 from ..args import Args, Bytes, InputSecret, InputStr, field, matching
 from ..images import ImageArgs, bundled_image
@@ -196,6 +196,68 @@ class NotebookImageArgs(LimitsArgs):
     )
 
 
+class GroupArgs(Args):
+    """People who work together: a folder `group-<name>` in their homes, which they all may write.
+
+    Members of the login provider's group of the same name belong to it as well.
+    """
+
+    members: list[UserName] = field(
+        [], description="Names of its members.", change=_NEXT_START + "; files stay"
+    )
+
+
+class ExamplesArgs(Args):
+    """Notebooks from a git repository, in everybody's home as `examples/`, to read and copy."""
+
+    repository: str = field(
+        pattern=r"^https?://\S+$",
+        description="Address of the repository.",
+        change="replaces the container that fetches it; `examples/` changes in running servers",
+    )
+    branch: str = field(
+        "main",
+        pattern=r"^[\w][\w./-]*$",
+        description="Branch or tag.",
+        change="replaces the container that fetches it; `examples/` changes in running servers",
+    )
+    every: int = field(
+        300,
+        ge=30,
+        unit="seconds",
+        description="How often to look for changes.",
+        change="replaces the container that fetches it",
+    )
+
+
+class FilesArgs(Args):
+    """What users find in their homes besides their own files and `shared/`."""
+
+    groups: dict[
+        Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")], GroupArgs
+    ] = field(
+        {},
+        description="Folders of groups, by name.",
+        change=_NEXT_START + "; a group that is taken away keeps its files",
+    )
+    examples: ExamplesArgs | None = field(
+        None, description="Notebooks from a git repository. Default: none.", change=_NEXT_START
+    )
+    scratch: bool = field(
+        False,
+        description=(
+            "A fast folder `scratch-not-kept` on the host's own disk, deleted when the user's "
+            "last server stops."
+        ),
+        change=_NEXT_START,
+    )
+    cvmfs: bool = field(
+        False,
+        description="`/cvmfs` of the host, which has to have it (`software.cvmfs` of a VM).",
+        change=_NEXT_START,
+    )
+
+
 class CullingArgs(Args):
     """Stops servers that nobody uses. A busy kernel is in use, also when it prints nothing."""
 
@@ -290,6 +352,25 @@ class JupyterHubHostArgs(Args):
         ge=0,
         le=20,
         description="Further servers that a user may have besides the first, each with a name.",
+        change=_HUB_REPLACED,
+    )
+    files: FilesArgs = field(
+        FilesArgs(),
+        description="What users find in their homes besides their own files.",
+        change=_NEXT_START,
+    )
+    announcement: str = field(
+        "",
+        max_length=500,
+        description="A line on top of the hub's pages: `No class on Friday`.",
+        change=_HUB_REPLACED,
+    )
+    admin_access: bool = field(
+        False,
+        description=(
+            "Admins may open other people's servers, and so read and change their files. Each "
+            "time is in the hub's log."
+        ),
         change=_HUB_REPLACED,
     )
     environment: dict[str, InputStr] = field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from ..platforms import containers
 from ..platforms.docker_host import DockerHost
 from ..shared_volume.component import SharedVolume
 from ..traefik_proxy.component import TraefikProxy
-from .args import HubSecretsArgs, JupyterHubHostArgs
+from .args import ExamplesArgs, HubSecretsArgs, JupyterHubHostArgs
 from .settings import network_document, settings_document
 
 # The folder of the socket, not the socket: an engine that restarts makes a new one.
@@ -55,6 +56,8 @@ def create(
     closed = network_document(
         args, host.named("users"), host.bridge("users"), [host.bridge("dask")]
     )
+    scratch = _scratch(name, args, host, parent)
+    examples = _examples(name, args.files.examples, host, parent, offered[0], images)
     reach = images.egress.environment("127.0.0.1", closed["gateway"])
     guard = _guard(name, host, parent, image, network, closed)
     document = settings_document(
@@ -71,6 +74,8 @@ def create(
         shared=volumes["shared"].volume,
         environment=reach,
         cloud_storage=cloud_storage,
+        scratch=scratch,
+        examples=examples,
     )
     containers.container(
         name,
@@ -94,6 +99,7 @@ def create(
             containers.mount(volumes["homes"].volume, "/srv/homes"),
             containers.mount(volumes["shared"].volume, "/srv/shared"),
             containers.mount(proxy.routes_volume, "/srv/routes"),
+            *([containers.mount(scratch, "/srv/scratch")] if scratch else []),
         ],
         uploads=[
             containers.file(
@@ -110,6 +116,77 @@ def create(
         pulumi.Output.from_input(closed["gateway"]),
         pulumi.Output.from_input([each.reference for each in offered]),
     )
+
+
+def _scratch(
+    name: str, args: JupyterHubHostArgs, host: DockerHost, parent: pulumi.Resource
+) -> pulumi.Output[str] | None:
+    """A volume for what isn't kept."""
+    if not args.files.scratch:
+        return None
+    made = docker.Volume(
+        f"{name}-scratch", name=host.named(f"{name}-scratch"), opts=host.options(parent)
+    )
+    return made.name
+
+
+_FETCH = """
+while true; do
+  cd /examples
+  if [ -d .git ]; then
+    git fetch -q --depth 1 origin "$BRANCH" && git reset -q --hard FETCH_HEAD && git clean -qfd
+  else
+    git init -q . && git remote add origin "$REPOSITORY" \\
+      && git fetch -q --depth 1 origin "$BRANCH" && git reset -q --hard FETCH_HEAD
+  fi || echo "can't fetch $REPOSITORY ($BRANCH); trying again in $EVERY s"
+  sleep "$EVERY"
+done
+"""
+
+
+def _examples(
+    name: str,
+    args: ExamplesArgs | None,
+    host: DockerHost,
+    parent: pulumi.Resource,
+    image: Image,
+    images: ImageStore,
+) -> pulumi.Output[str] | None:
+    """A volume with a repository's content, and the container that keeps it up to date.
+
+    In a container of its own, as root without any capability: the hub's runs nothing of a
+    teacher's.
+    """
+    if args is None:
+        return None
+    marks = hashlib.sha256(f"{args.repository} {args.branch}".encode()).hexdigest()[:8]
+    volume = docker.Volume(
+        f"{name}-examples",
+        name=host.named(f"{name}-examples-{marks}"),
+        opts=host.options(parent),
+    )
+    settings = {
+        "REPOSITORY": args.repository,
+        "BRANCH": args.branch,
+        "EVERY": str(args.every),
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+    containers.container(
+        f"{name}-examples",
+        host,
+        parent,
+        role="examples",
+        container_name=host.named(f"{name}-examples"),
+        image=image.reference,
+        depends_on=image.resources,
+        entrypoints=["sh", "-c", _FETCH],
+        user="0:0",
+        envs=containers.environment(images.egress.environment() | settings),
+        volumes=[containers.mount(volume.name, "/examples")],
+        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+        security_opts=["no-new-privileges"],
+    )
+    return volume.name
 
 
 def _guard(

@@ -37,6 +37,8 @@ def settings_document(
     shared: pulumi.Input[str],
     environment: dict[str, str],
     cloud_storage: str | None = None,
+    scratch: pulumi.Input[str] | None = None,
+    examples: pulumi.Input[str] | None = None,
 ) -> dict[str, Any]:
     """The document, with Outputs where args have them. No secrets.
 
@@ -66,6 +68,14 @@ def settings_document(
         },
         "memory_reserve": int(args.memory_reserve),
         "spawn": {"concurrency": args.spawn_concurrency, "start_timeout": args.start_timeout},
+        "files": {
+            "groups": {name: group.members for name, group in args.files.groups.items()},
+            "examples": examples,
+            "scratch": scratch,
+            "cvmfs": args.files.cvmfs,
+        },
+        "announcement": args.announcement,
+        "admin_access": args.admin_access,
         "environment": environment | args.environment,
         "cloud_storage": cloud_storage,
     }

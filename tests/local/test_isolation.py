@@ -5,9 +5,9 @@ from __future__ import annotations
 import http.server
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -15,6 +15,7 @@ import requests
 from tests.checkout import ENGINE, Checkout
 from tests.client import User, eventually
 from tests.local.conftest import student
+from tests.servers import outside
 
 METADATA = "169.254.169.254"
 FETCH = """
@@ -35,30 +36,11 @@ def mallory(class_hub: Checkout) -> Iterator[User]:
 
 
 @pytest.fixture
-def metadata_server() -> Iterator[str]:
+def metadata_server(tmp_path: Path) -> Iterator[str]:
     """A fake of the clouds' metadata service, on a network beyond this host as in a cloud."""
-    setup = f"""
-        ip netns add jh-metadata
-        ip link add jh-md0 type veth peer name jh-md1 netns jh-metadata
-        ip addr add 169.254.169.1/24 dev jh-md0
-        ip link set jh-md0 up
-        ip -n jh-metadata addr add {METADATA}/24 dev jh-md1
-        ip -n jh-metadata link set jh-md1 up
-        ip -n jh-metadata link set lo up
-        ip -n jh-metadata route add default via 169.254.169.1
-    """
-    if subprocess.run(["sh", "-ec", setup], check=False).returncode:
-        subprocess.run(["ip", "netns", "del", "jh-metadata"], check=False)
-        pytest.skip("needs root, to make a network namespace for a fake metadata service")
-    serve = ["ip", "netns", "exec", "jh-metadata", sys.executable, "-m", "http.server", "80"]
-    with tempfile.TemporaryDirectory() as folder:
-        server = subprocess.Popen([*serve, "--bind", METADATA, "--directory", folder])
-        try:
-            yield f"http://{METADATA}/"
-        finally:
-            server.terminate()
-            server.wait()
-            subprocess.run(["ip", "netns", "del", "jh-metadata"], check=True)
+    serve = [sys.executable, "-m", "http.server", "80", "--bind", METADATA]
+    with outside.machine(METADATA, [*serve, "--directory", tmp_path]):
+        yield f"http://{METADATA}/"
 
 
 class _Metadata(http.server.BaseHTTPRequestHandler):

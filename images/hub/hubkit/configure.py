@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from . import login
+from . import admins, login
 from .proxy import SafeTraefikProxy
 from .settings import Culling, Secrets, Settings
 from .spawner import HubSpawner
@@ -40,6 +41,10 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.JupyterHub.concurrent_spawn_limit = 0  # it would refuse; our spawner lets them wait
     c.JupyterHub.template_paths = [str(Path(__file__).with_name("templates"))]
     c.JupyterHub.template_vars = {"hub_title": settings.title}
+    if settings.announcement:
+        c.JupyterHub.template_vars["announcement"] = html.escape(settings.announcement)
+    if not settings.admin_access:
+        admins.close_servers()
     c.JupyterHub.log_level = "INFO"
     c.JupyterHub.services = []
     c.JupyterHub.load_roles = []

@@ -169,6 +169,15 @@ class Spawn(Document):
     start_timeout: int
 
 
+class Files(Document):
+    """What users find in their homes besides their own files; volumes by their names."""
+
+    groups: dict[str, list[str]]
+    examples: str | None
+    scratch: str | None
+    cvmfs: bool
+
+
 class Settings(Document):
     """Everything the hub is told but its secrets."""
 
@@ -186,6 +195,9 @@ class Settings(Document):
     culling: Culling
     memory_reserve: int
     spawn: Spawn
+    files: Files
+    announcement: str
+    admin_access: bool
     environment: dict[str, str]
     cloud_storage: str | None = None  # folder of the host with mounted buckets
 

@@ -22,7 +22,12 @@ from .admission import NoRoom, Promise
 from .settings import Image, Limits, Settings, Volume
 
 HOMES, SHARED = Path("/srv/homes"), Path("/srv/shared")
-CLOUD_STORAGE = "cloud-storage"  # in the home: mounted buckets
+SCRATCH = Path("/srv/scratch")
+GROUPS = ".groups"  # among the homes; no user's folder can be called so
+# In the home:
+CLOUD_STORAGE = "cloud-storage"  # mounted buckets
+EXAMPLES = "examples"
+SCRATCH_FOLDER = "scratch-not-kept"
 ENGINE_CALLS = 8
 LOOK_EVERY = 0.05  # seconds
 
@@ -123,6 +128,12 @@ class HubSpawner(DockerSpawner):
                     f"The server did not answer within {limit} seconds. {await self._last_words()}"
                 ) from None
 
+    async def stop(self, now: bool = False) -> None:
+        """Stops the server; what isn't kept goes with the user's last one."""
+        await super().stop(now)
+        if self.settings.files.scratch and not self._has_another_server():
+            await self._on_engine(homes.remove, SCRATCH, names.escaped(self.user.name))
+
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the page shows while a user waits."""
         while self._waits:
@@ -200,12 +211,44 @@ class HubSpawner(DockerSpawner):
             ) from None
 
     def _make_folders(self, image: Image) -> None:
-        homes.ensure(HOMES, names.escaped(self.user.name), image.owner, 0o700)
+        name = names.escaped(self.user.name)
+        if homes.ensure(HOMES, name, image.owner, 0o700):
+            found = homes.skeleton(self.client, image.image, image.home)
+            if found is not None:
+                homes.fill(HOMES / name, found, image.owner)
+        self._make_mount_points(HOMES / name, image)
         # Its mount point is inside the read-only folder, so both have the same name.
         homes.ensure(SHARED, self.user.name, image.owner, 0o755)
-        if self.settings.cloud_storage:
-            home = HOMES / names.escaped(self.user.name)
-            homes.ensure(home, CLOUD_STORAGE, image.owner, 0o755)
+        for group in self._groups():
+            homes.ensure(HOMES, GROUPS, (0, 0), 0o711)
+            homes.ensure(HOMES / GROUPS, group, image.owner, 0o2770)
+        if self.settings.files.scratch:
+            if not self._has_another_server():
+                homes.remove(SCRATCH, name)
+            homes.ensure(SCRATCH, name, image.owner, 0o700)
+
+    def _make_mount_points(self, home: Path, image: Image) -> None:
+        """The engine would make them as root's."""
+        files = self.settings.files
+        wanted = {
+            CLOUD_STORAGE: self.settings.cloud_storage,
+            EXAMPLES: files.examples,
+            SCRATCH_FOLDER: files.scratch,
+            "shared": True,
+        }
+        points = [point for point, is_wanted in wanted.items() if is_wanted]
+        for point in (*points, *(_group_folder(group) for group in self._groups())):
+            homes.make_way(home, point)
+            homes.ensure(home, point, image.owner, 0o755)
+
+    def _groups(self) -> list[str]:
+        """Groups that the user is in: by the stack file, or by the login's provider."""
+        told = {group.name for group in self.user.groups}
+        groups = self.settings.files.groups
+        return [g for g, members in groups.items() if self.user.name in members or g in told]
+
+    def _has_another_server(self) -> bool:
+        return any(each.active for each in self.user.spawners.values() if each is not self)
 
     def _apply(self, image: Image, limits: Limits) -> None:
         shared = self._host_path(self.settings.volumes["shared"])
@@ -223,11 +266,22 @@ class HubSpawner(DockerSpawner):
             home: image.home,
             f"{shared}/{self.user.name}": f"{image.home}/shared/{self.user.name}",
         }
+        for group in self._groups():
+            self.volumes[f"{homes_path}/{GROUPS}/{group}"] = f"{image.home}/{_group_folder(group)}"
+        if scratch := self.settings.files.scratch:
+            path = f"{self._host_path(Volume(volume=scratch))}/{names.escaped(self.user.name)}"
+            self.volumes[path] = f"{image.home}/{SCRATCH_FOLDER}"
+        if self.settings.files.cvmfs:
+            self.volumes["/cvmfs"] = {"bind": "/cvmfs", "mode": "ro,rslave"}
         if buckets := self.settings.cloud_storage:
             # A bucket whose mount restarts appears again in servers that run.
             own = {"bind": f"{image.home}/{CLOUD_STORAGE}", "mode": "rw,rslave"}
             self.volumes[buckets] = own
         self.read_only_volumes = {shared: f"{image.home}/shared"}
+        if examples := self.settings.files.examples:
+            # A bind of the volume's path: as a volume, the engine would copy the image's files in.
+            path = f"{self._host_path(Volume(volume=examples))}"
+            self.read_only_volumes[path] = f"{image.home}/{EXAMPLES}"
         self.extra_create_kwargs = {
             "user": image.user,
             "working_dir": image.home,
@@ -251,6 +305,10 @@ class HubSpawner(DockerSpawner):
 
     async def _on_engine(self, function: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+
+def _group_folder(group: str) -> str:
+    return f"group-{group}"
 
 
 def _refused(reason: str) -> web.HTTPError:

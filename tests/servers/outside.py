@@ -1,0 +1,39 @@
+"""A machine beyond this one, as containers see the internet: a network namespace behind a cable."""
+
+from __future__ import annotations
+
+import subprocess
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def machine(address: str, command: list[str | Path]) -> Iterator[None]:
+    """Runs a command on a machine of this address; both are gone afterwards."""
+    mark = f"{zlib.crc32(address.encode()) % 10_000:04}"
+    name, here, there = f"jh-out{mark}", f"jh-a{mark}", f"jh-b{mark}"
+    router = address.rsplit(".", 1)[0] + ".1"
+    setup = f"""
+        ip netns add {name}
+        ip link add {here} type veth peer name {there} netns {name}
+        ip addr add {router}/24 dev {here}
+        ip link set {here} up
+        ip -n {name} addr add {address}/24 dev {there}
+        ip -n {name} link set {there} up
+        ip -n {name} link set lo up
+        ip -n {name} route add default via {router}
+    """
+    if subprocess.run(["sh", "-ec", setup], check=False).returncode:
+        subprocess.run(["ip", "netns", "del", name], check=False)
+        pytest.skip("needs root, to make a network namespace for a machine beyond this one")
+    server = subprocess.Popen(["ip", "netns", "exec", name, *command])
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+        subprocess.run(["ip", "netns", "del", name], check=True)
