@@ -1,8 +1,10 @@
 """What guards users' data: sentinels, the database's copies, folders without tricks."""
 
+import io
 import os
 import sqlite3
 import stat
+import tarfile
 from pathlib import Path
 
 import jupyterhub
@@ -89,3 +91,39 @@ def test_a_symlink_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(homes.UnsafeFolder, match="is not a folder"):
         homes.ensure(tmp_path, "anna", (os.getuid(), os.getgid()), 0o700)
     assert stat.S_IMODE(target.stat().st_mode) == 0o755
+
+
+def test_a_new_home_gets_an_images_files_and_no_tricks(tmp_path: Path) -> None:
+    home, me = tmp_path / "home", (os.getuid(), os.getgid())
+    home.mkdir()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, kind, link in (
+            ("./.bashrc", tarfile.REGTYPE, ""),
+            ("./notes/deep", tarfile.REGTYPE, ""),
+            ("./inside", tarfile.SYMTYPE, "notes/deep"),
+            ("./out", tarfile.SYMTYPE, "../../etc"),
+            ("./root", tarfile.SYMTYPE, "/etc"),
+            ("../beside", tarfile.REGTYPE, ""),
+            ("/absolute-of-a-test", tarfile.REGTYPE, ""),
+            ("./device", tarfile.CHRTYPE, ""),
+            ("./hard", tarfile.LNKTYPE, ".bashrc"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname, member.mode = kind, link, 0o6755
+            archive.addfile(member)
+    homes.fill(home, packed.getvalue(), me)
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert found == {"home", *(f"home/{n}" for n in (".bashrc", "notes", "notes/deep", "inside"))}
+    assert stat.S_IMODE((home / ".bashrc").stat().st_mode) == 0o755
+    assert not Path("/absolute-of-a-test").exists()
+
+
+def test_a_file_in_the_way_of_a_mount_is_renamed(tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to("/etc")
+    homes.make_way(tmp_path, "examples")
+    assert not (tmp_path / "examples").exists()
+    assert (tmp_path / "examples-1").readlink() == Path("/etc")
+    (tmp_path / "examples").mkdir()
+    homes.make_way(tmp_path, "examples")
+    assert (tmp_path / "examples").is_dir()
