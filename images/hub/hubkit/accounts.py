@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from .login import class_page, oidc
-from .login.passwords import STATE, first_password, set_password
+from .login.passwords import STATE, forget
 from .login.roster import Roster, rows
 from .settings import LoginKind, load_secrets, load_settings
 
@@ -56,7 +56,7 @@ def _roster(arguments: argparse.Namespace) -> None:
         return
     listed = roster.names()
     if arguments.command == "reset":
-        _reset(db, key, roster, arguments.name)
+        _reset(db, roster, arguments.name)
         listed = [arguments.name]
     found = rows(db, key, roster, listed)
     if arguments.command == "sheet":
@@ -67,10 +67,11 @@ def _roster(arguments: argparse.Namespace) -> None:
         _print(found)
 
 
-def _reset(db: Session, key: str, roster: Roster, name: str) -> None:
+def _reset(db: Session, roster: Roster, name: str) -> None:
     if name not in roster.names():
         sys.exit(f"{name} is not on the roster: {', '.join(roster.names())}")
-    set_password(db, name, first_password(key, name, roster.reset(name)))
+    roster.reset(name)
+    forget(db, name)
 
 
 def _print(found: list[class_page.Row]) -> None:

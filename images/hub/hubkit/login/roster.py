@@ -16,7 +16,7 @@ from traitlets import Instance
 from .. import names
 from ..settings import Secrets, Settings
 from . import class_page
-from .passwords import STATE, PasswordsByName, add_pages, first_password
+from .passwords import STATE, PasswordsByName, add_pages, first_password, forget, is_first
 
 
 class Roster:
@@ -46,12 +46,15 @@ class Roster:
         """How often the name's password was reset."""
         return self._counts().get(name, 0)
 
-    def reset(self, name: str) -> int:
-        """Makes the next first password the name's; which one it is."""
+    def counted(self, names: Iterable[str]) -> list[tuple[str, int]]:
+        """Names with how often each one's password was reset."""
         counts = self._counts()
-        counts[name] = counts.get(name, 0) + 1
-        _replace(self._resets, counts)
-        return counts[name]
+        return [(name, counts.get(name, 0)) for name in names]
+
+    def reset(self, name: str) -> None:
+        """Makes the next first password the name's. What is kept has to be forgotten."""
+        counts = self._counts()
+        _replace(self._resets, counts | {name: counts.get(name, 0) + 1})
 
     def _counts(self) -> dict[str, int]:
         return dict(json.loads(self._resets.read_text())) if self._resets.exists() else {}
@@ -75,12 +78,11 @@ def _replace(file: Path, content: Any) -> None:
 
 def rows(db: Session, key: str, roster: Roster, listed: Iterable[str]) -> list[class_page.Row]:
     """A row for each name: its first password, or that its user has changed it."""
+    known = {info.username: info for info in UserInfo.all_users(db)}
     found = []
-    for name in listed:
-        password = first_password(key, name, roster.count(name))
-        info = UserInfo.find(db, name)
-        own = info is not None and not info.is_valid_password(password)
-        shown = class_page.CHANGED if own else password
+    for name, count in roster.counted(listed):
+        own = name in known and not is_first(known[name])
+        shown = class_page.CHANGED if own else first_password(key, name, count)
         found.append(class_page.Row(name, shown, _last_seen(db, name), "on the roster"))
     return found
 
@@ -96,10 +98,11 @@ class RosterAuthenticator(PasswordsByName):
     roster = Instance(Roster, config=True, help="The names.")
     _serving = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in self.roster.names():
-            self.seed(name, self.roster.count(name))
+    def first_password_of(self, name: str) -> str | None:
+        """Everybody's who is on the roster."""
+        if name not in self.roster.names():
+            return None
+        return first_password(self.first_password_key, name, self.roster.count(name))
 
     def get_handlers(self, app: Any) -> list[tuple[str, Any]]:
         """The class page as well."""
@@ -137,7 +140,6 @@ class RosterAuthenticator(PasswordsByName):
         """Lets somebody in."""
         names.require(name)
         self.roster.add(name)
-        self.seed(name, self.roster.count(name))
 
     def remove_name(self, name: str) -> None:
         """Keeps somebody out; the files stay."""
@@ -146,7 +148,8 @@ class RosterAuthenticator(PasswordsByName):
     def reset_name(self, name: str) -> None:
         """Gives somebody a new first password."""
         if name in self.roster.names():
-            self.seed(name, self.roster.reset(name), again=True)
+            self.roster.reset(name)
+            forget(self.db, name)
 
 
 def configure(c: Any, settings: Settings, secrets: Secrets) -> None:

@@ -12,7 +12,7 @@ from tornado import web
 from .. import names
 from ..settings import Secrets, Settings
 from . import class_page
-from .passwords import PasswordsByName, add_pages
+from .passwords import PasswordsByName, add_pages, first_password, forget
 from .roster import Roster, rows
 
 MOST_WAITING = 500  # accounts nobody has approved, so that nobody can fill the database
@@ -26,8 +26,12 @@ class SignupAuthenticator(PasswordsByName):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.enable_signup = True
-        for name in self.admin_users:
-            self.seed(name)
+
+    def first_password_of(self, name: str) -> str | None:
+        """The admins': so nobody else can sign up by their names."""
+        if name not in self.admin_users:
+            return None
+        return first_password(self.first_password_key, name, Roster([], []).count(name))
 
     def get_handlers(self, app: Any) -> list[tuple[str, Any]]:
         """Signing up, and the class page, as well."""
@@ -85,7 +89,7 @@ class SignupAuthenticator(PasswordsByName):
         """Frees the name of somebody who never was in."""
         never = self.db.query(orm.User).filter(orm.User.name == name).first() is None
         if never and name not in self.admin_users:
-            self.forget(name)
+            forget(self.db, name)
 
     def delete_user(self, user: Any) -> None:
         """Deleted in JupyterHub's admin page: kept out as well."""
