@@ -20,7 +20,7 @@ from traitlets import Instance
 
 from .. import names
 from ..settings import Oidc, Secrets, Settings
-from .discovery import Discovery, Endpoints, NotFound
+from .discovery import Discovery, NotFound
 
 STATE = Path("/srv/state")
 SUBJECTS = "oidc-subjects.json"
@@ -125,6 +125,11 @@ class OidcAuthenticator(GenericOAuthenticator):
             self.log.error("Login: %s", error.log_message)
 
     async def prepare(self) -> None:
+        """Before a login: the provider's addresses, and whether it knows ours."""
+        await self._find()
+        await self._check_redirect()
+
+    async def _find(self) -> None:
         """Makes the provider's addresses known; an answer for the user where that fails."""
         try:
             found = self.oidc.endpoints or await self._discovery.endpoints()
@@ -134,16 +139,15 @@ class OidcAuthenticator(GenericOAuthenticator):
             ) from None
         self.authorize_url, self.token_url = found.authorize, found.token
         self.userdata_url = found.userinfo
-        await self._check_redirect(Endpoints(found.authorize, found.token, found.userinfo))
 
-    async def _check_redirect(self, found: Endpoints) -> None:
+    async def _check_redirect(self) -> None:
         """Asks once, as a browser would: the provider's own page doesn't say what is right."""
         if self._redirect_is_known:
             return
         asked = {"response_type": "code", "client_id": self.client_id, "scope": "openid"}
         query = urlencode(asked | {"redirect_uri": self.oauth_callback_url})
         request = HTTPRequest(
-            f"{found.authorize}?{query}", follow_redirects=False, request_timeout=PATIENCE
+            f"{self.authorize_url}?{query}", follow_redirects=False, request_timeout=PATIENCE
         )
         try:
             answer = await self.http_client.fetch(request, raise_error=False)
@@ -242,7 +246,7 @@ class OidcAuthenticator(GenericOAuthenticator):
         return model if await self.check_allowed(user.name, model) else False
 
     async def _model_now(self, state: dict[str, Any], handler: Any) -> dict[str, Any]:
-        await self._ask(self.prepare())
+        await self._ask(self._find())
         info = state["token_response"]
         if info.get(_RENEW_AT, float("inf")) < time.time():
             info = await self._renewed(state, handler)
