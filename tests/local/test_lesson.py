@@ -18,6 +18,7 @@ from tests.local.test_roster import passwords
 from tests.servers import git_http, outside
 
 GIT = "198.51.100.7"
+DISK = 300 * 1024**2  # bytes
 COURSE = f"http://{GIT}/course"
 
 
@@ -45,7 +46,18 @@ def commit(folder: Path, name: str, text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory, course: Path) -> Iterator[Checkout]:
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A small disk for homes."""
+    folder = tmp_path_factory.mktemp("homes")
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "none", str(folder)]
+    if subprocess.run(mount, check=False).returncode:
+        pytest.skip("needs root, to mount a small disk")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory, course: Path, disk: Path) -> Iterator[Checkout]:
     config = {
         "hub": {
             "login": {"kind": "roster", "users": ["anna", "ben", "carla"]},
@@ -57,6 +69,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, course: Path) -> Iterator[Chec
                 "scratch": True,
             },
         },
+        "volumes": {"homes": {"path": str(disk)}},
     }
     with running(tmp_path_factory.mktemp("lesson"), "tlesson", 3, config) as checkout:
         yield checkout
@@ -153,6 +166,20 @@ def test_memory_and_processor_are_shown_against_the_limit(people: dict[str, User
     shown = people["anna"].get("api/metrics/v1").json()
     assert shown["limits"]["memory"]["rss"] == 512 * 1024**2
     assert shown["rss"] > 10 * 1024**2
+
+
+def test_a_full_disk_is_told_instead_of_a_server(
+    hub: Checkout, people: dict[str, User], disk: Path
+) -> None:
+    carla = people["carla"]
+    carla.run("open('big', 'wb').write(bytes(100 * 1024**2))")
+    carla.stop()
+    carla.session.get(f"{hub.url}/hub/spawn")
+    page = carla.session.get(f"{hub.url}/hub/spawn").text
+    assert "The disk of homes is full" in page
+    assert "Tell your teacher" in page
+    (next(disk.glob("carla*")) / "big").unlink()
+    carla.start()
 
 
 def test_the_announcement_is_on_the_pages_as_text(hub: Checkout) -> None:

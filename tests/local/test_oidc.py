@@ -75,6 +75,7 @@ REALM: dict[str, Any] = {
 IMAGES = [
     {"title": "Python", "source": NOTEBOOK},
     {"title": "Statistics", "source": NOTEBOOK, "size": "Large"},
+    {"title": "Bare", "source": {"reference": "debian:bookworm-slim"}},
 ]
 SIZES = [
     {"title": "Small", "memory_limit": "512MiB", "cpu_limit": 0.5, "processes": 256},
@@ -293,6 +294,19 @@ def test_a_size_that_the_host_cannot_have_is_told(hub: Checkout) -> None:
     form = {"image": "Python", "size": "Huge", "_xsrf": member._xsrf("/hub/")}
     page = member.session.post(f"{hub.url}/hub/spawn", data=form).text
     assert "There is no size &#39;Huge&#39; here. Choose one of: Small, Large" in page
+
+
+def test_an_image_that_is_no_notebooks_is_told(hub: Checkout) -> None:
+    member = logged_in(hub, "member")
+    member.session.get(f"{hub.url}/hub/spawn")
+    form = {"image": "Bare", "_xsrf": member._xsrf("/hub/")}
+    member.session.post(f"{hub.url}/hub/spawn", data=form)
+
+    def is_told() -> bool:
+        page = member.session.get(f"{hub.url}/hub/spawn-pending/member").text
+        return "has no program jupyterhub-singleuser" in page
+
+    eventually("the reason", is_told, 30)
 
 
 def restart(hub: Checkout) -> None:

@@ -80,9 +80,14 @@ def _is_harmless(member: tarfile.TarInfo) -> bool:
     return inside and (member.isreg() or member.isdir() or member.issym())
 
 
-def skeleton(client: docker.APIClient, image: str, home: str) -> bytes | None:
-    """What an image has in its home, which a user's mounted home would hide; a tar archive."""
-    container = client.create_container(image, command=["true"])["Id"]
+def skeleton(
+    client: docker.APIClient, image: str, home: str, labels: dict[str, str]
+) -> bytes | None:
+    """What an image has in its home, which a user's mounted home would hide; a tar archive.
+
+    Read from a container that is never started.
+    """
+    container = client.create_container(image, command=["true"], labels=labels)["Id"]
     try:
         chunks, _ = client.get_archive(container, f"{home}/.")
         return _limited(chunks)

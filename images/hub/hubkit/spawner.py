@@ -99,16 +99,16 @@ class HubSpawner(DockerSpawner):
 
     async def start(self) -> tuple[str, int]:
         """Starts the server, or says in one sentence why it doesn't."""
-        choice = self.choice
+        choice, groups = self.choice, self._groups()
         try:
             self._admit(choice.limits)
             await self._on_engine(firewall.require, self.settings.network)
             await self._on_engine(self._check_image, choice.image)
-            await self._on_engine(self._make_folders, choice.image)
+            await self._on_engine(self._make_folders, choice.image, groups)
         except (NoRoom, firewall.NotClosed, homes.UnsafeFolder) as error:
             self.log.warning("Server of %s not started: %s", self.user.name, error)
             raise _refused(str(error)) from None
-        self._apply(choice.image, choice.limits)
+        self._apply(choice.image, choice.limits, groups)
         return await self._in_turn()
 
     async def _in_turn(self) -> tuple[str, int]:
@@ -146,6 +146,8 @@ class HubSpawner(DockerSpawner):
         self.user_options = {}  # DockerSpawner would take the title for a reference
         try:
             address, port = await super().start()
+        except docker.errors.APIError as error:
+            raise _refused(_in_words(error, self.image, self.cmd)) from None
         finally:
             self.user_options = chosen
         self._address = f"http://{address}:{port}"
@@ -210,16 +212,16 @@ class HubSpawner(DockerSpawner):
                 "make up."
             ) from None
 
-    def _make_folders(self, image: Image) -> None:
+    def _make_folders(self, image: Image, groups: list[str]) -> None:
         name = names.escaped(self.user.name)
         if homes.ensure(HOMES, name, image.owner, 0o700):
-            found = homes.skeleton(self.client, image.image, image.home)
+            found = homes.skeleton(self.client, image.image, image.home, self._labels)
             if found is not None:
                 homes.fill(HOMES / name, found, image.owner)
-        self._make_mount_points(HOMES / name, image)
+        self._make_mount_points(HOMES / name, image, groups)
         # Its mount point is inside the read-only folder, so both have the same name.
         homes.ensure(SHARED, self.user.name, image.owner, 0o755)
-        for group in self._groups():
+        for group in groups:
             homes.ensure(HOMES, GROUPS, (0, 0), 0o711)
             homes.ensure(HOMES / GROUPS, group, image.owner, 0o2770)
         if self.settings.files.scratch:
@@ -227,7 +229,7 @@ class HubSpawner(DockerSpawner):
                 homes.remove(SCRATCH, name)
             homes.ensure(SCRATCH, name, image.owner, 0o700)
 
-    def _make_mount_points(self, home: Path, image: Image) -> None:
+    def _make_mount_points(self, home: Path, image: Image, groups: list[str]) -> None:
         """The engine would make them as root's."""
         files = self.settings.files
         wanted = {
@@ -237,9 +239,13 @@ class HubSpawner(DockerSpawner):
             "shared": True,
         }
         points = [point for point, is_wanted in wanted.items() if is_wanted]
-        for point in (*points, *(_group_folder(group) for group in self._groups())):
+        for point in (*points, *map(_group_folder, groups)):
             homes.make_way(home, point)
             homes.ensure(home, point, image.owner, 0o755)
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return {labels.DEPLOYMENT: self.settings.deployment, labels.ROLE: "user"}
 
     def _groups(self) -> list[str]:
         """Groups that the user is in: by the stack file, or by the login's provider."""
@@ -250,7 +256,7 @@ class HubSpawner(DockerSpawner):
     def _has_another_server(self) -> bool:
         return any(each.active for each in self.user.spawners.values() if each is not self)
 
-    def _apply(self, image: Image, limits: Limits) -> None:
+    def _apply(self, image: Image, limits: Limits, groups: list[str]) -> None:
         shared = self._host_path(self.settings.volumes["shared"])
         homes_path = self._host_path(self.settings.volumes["homes"])
         home = f"{homes_path}/{names.escaped(self.user.name)}"
@@ -266,7 +272,7 @@ class HubSpawner(DockerSpawner):
             home: image.home,
             f"{shared}/{self.user.name}": f"{image.home}/shared/{self.user.name}",
         }
-        for group in self._groups():
+        for group in groups:
             self.volumes[f"{homes_path}/{GROUPS}/{group}"] = f"{image.home}/{_group_folder(group)}"
         if scratch := self.settings.files.scratch:
             path = f"{self._host_path(Volume(volume=scratch))}/{names.escaped(self.user.name)}"
@@ -285,7 +291,7 @@ class HubSpawner(DockerSpawner):
         self.extra_create_kwargs = {
             "user": image.user,
             "working_dir": image.home,
-            "labels": {labels.DEPLOYMENT: self.settings.deployment, labels.ROLE: "user"},
+            "labels": self._labels,
         }
         self.extra_host_config = _host_config(limits, self._promise.gpus)
 
@@ -309,6 +315,17 @@ class HubSpawner(DockerSpawner):
 
 def _group_folder(group: str) -> str:
     return f"group-{group}"
+
+
+def _in_words(error: docker.errors.APIError, image: str, command: list[str]) -> str:
+    """Why the engine doesn't start a container, as its user can tell the teacher."""
+    said = str(error.explanation or error)
+    if "executable file not found" in said or "no such file or directory" in said:
+        return (
+            f"The image {image} has no program {command[0]}, so it can't be used here. Tell your "
+            "teacher: images need JupyterHub's `jupyterhub-singleuser`, or another `command`."
+        )
+    return f"The engine did not start your server. It says: {said}"
 
 
 def _refused(reason: str) -> web.HTTPError:
