@@ -243,6 +243,15 @@ class FilesArgs(Args):
     examples: ExamplesArgs | None = field(
         None, description="Notebooks from a git repository. Default: none.", change=_NEXT_START
     )
+    collect: str | None = field(
+        None,
+        pattern=r"^[A-Za-z0-9][\w -]{0,40}$",
+        description=(
+            "A folder in everybody's home, like `handed-in`, that admins can download of all as "
+            "one archive. Default: none."
+        ),
+        change=_NEXT_START,
+    )
     scratch: bool = field(
         False,
         description=(

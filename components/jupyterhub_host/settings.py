@@ -71,6 +71,7 @@ def settings_document(
         "files": {
             "groups": {name: group.members for name, group in args.files.groups.items()},
             "examples": examples,
+            "collect": args.files.collect,
             "scratch": scratch,
             "cvmfs": args.files.cvmfs,
         },

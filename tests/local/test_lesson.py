@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +69,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, course: Path, disk: Path) -> I
                 "groups": {"muons": {"members": ["anna", "ben"]}},
                 "examples": {"repository": COURSE, "every": 30},
                 "scratch": True,
+                "collect": "handed-in",
             },
         },
         "volumes": {"homes": {"path": str(disk)}},
@@ -180,6 +183,17 @@ def test_a_full_disk_is_told_instead_of_a_server(
     assert "Tell your teacher" in page
     (next(disk.glob("carla*")) / "big").unlink()
     carla.start()
+
+
+def test_the_teacher_collects_what_was_handed_in(hub: Checkout, people: dict[str, User]) -> None:
+    people["anna"].run("open('handed-in/answer.txt', 'w').write('42')")
+    people["ben"].run("import os; os.symlink('/etc/shadow', 'handed-in/trick')")
+    assert people["anna"].session.get(f"{hub.url}/hub/collect").status_code == 403
+    teacher = logged_in(hub.url, "teacher", passwords(hub)["teacher"])
+    answer = teacher.session.get(f"{hub.url}/hub/collect")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["anna/answer.txt"]
+        assert archive.read("anna/answer.txt") == b"42"
 
 
 def test_the_announcement_is_on_the_pages_as_text(hub: Checkout) -> None:

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import admins, login
+from . import admins, collect, login
 from .proxy import SafeTraefikProxy
 from .settings import Culling, Secrets, Settings
-from .spawner import HubSpawner
+from .spawner import HOMES, HubSpawner
 
 STATE = Path("/srv/state")
 QUEUE_TIMEOUT = 1800  # seconds
@@ -43,6 +43,9 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.JupyterHub.template_vars = {"hub_title": settings.title}
     if settings.announcement:
         c.JupyterHub.template_vars["announcement"] = html.escape(settings.announcement)
+    if folder := settings.files.collect:
+        c.JupyterHub.extra_handlers = collect.handlers(HOMES, folder)
+        c.JupyterHub.template_vars["collect"] = folder
     if not settings.admin_access:
         admins.close_servers()
     c.JupyterHub.log_level = "INFO"

@@ -174,6 +174,7 @@ class Files(Document):
 
     groups: dict[str, list[str]]
     examples: str | None
+    collect: str | None
     scratch: str | None
     cvmfs: bool
 

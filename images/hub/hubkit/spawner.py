@@ -219,6 +219,9 @@ class HubSpawner(DockerSpawner):
             if found is not None:
                 homes.fill(HOMES / name, found, image.owner)
         self._make_mount_points(HOMES / name, image, groups)
+        if collected := self.settings.files.collect:
+            homes.make_way(HOMES / name, collected)
+            homes.ensure(HOMES / name, collected, image.owner, 0o700)
         # Its mount point is inside the read-only folder, so both have the same name.
         homes.ensure(SHARED, self.user.name, image.owner, 0o755)
         for group in groups:
