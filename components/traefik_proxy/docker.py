@@ -19,6 +19,8 @@ from .args import RouteArgs, TcpRouteArgs, TlsArgs, TlsKind, TraefikProxyArgs
 
 ROUTES = "/routes"  # Traefik's directory of rules; the hub writes one file of it
 CERTIFICATES = "/certificates"
+HEADERS = "secure-headers"
+YEAR = 365 * 24 * 3600  # seconds
 _AUTHORITY = "/run/tls/authority.pem"
 _CERTIFICATE, _KEY = "/run/tls/tls.crt", "/run/tls/tls.key"
 
@@ -107,6 +109,7 @@ def static_flags(
         "--log.level=INFO",
         "--log.nocolor=true",
         "--accesslog=true",
+        f"--entrypoints.{args.entry_point}.http.middlewares={HEADERS}@file",
     ]
     if args.http_port is not None:
         flags += _http_flags(args, args.http_port)
@@ -166,25 +169,23 @@ def _challenge_flags(tls: TlsArgs, resolver: str) -> list[str]:
     return flags
 
 
-def _files(args: TraefikProxyArgs) -> list[Any] | None:
-    files = []
-    rules = dynamic_rules(args)
-    if rules:
-        text = pulumi.Output.json_dumps(rules)  # JSON is YAML, and json_dumps waits for Outputs
-        files.append(containers.file(f"{ROUTES}/fixed.yml", text))
+def _files(args: TraefikProxyArgs) -> list[Any]:
+    # JSON is YAML, and json_dumps waits for Outputs.
+    text = pulumi.Output.json_dumps(dynamic_rules(args))
+    files = [containers.file(f"{ROUTES}/fixed.yml", text)]
     if args.tls.kind is TlsKind.provided and args.tls.certificate and args.tls.key:
         files.append(containers.file(_CERTIFICATE, args.tls.certificate))
         files.append(containers.file(_KEY, secret(args.tls.key), private=True))
     if tls_ca := args.tls.acme_ca:
         files.append(containers.file(_AUTHORITY, tls_ca))
-    return files or None
+    return files
 
 
 def dynamic_rules(args: TraefikProxyArgs) -> dict[str, Any]:
     """The rules that don't change while Traefik runs: own routes, TCP ports, a certificate."""
-    rules: dict[str, Any] = {}
+    rules: dict[str, Any] = {"http": {"middlewares": {HEADERS: {"headers": _headers(args.tls)}}}}
     if args.routes:
-        rules["http"] = {
+        rules["http"] |= {
             "routers": {route.name: _router(route, args) for route in args.routes},
             "services": {route.name: _service(route) for route in args.routes},
         }
@@ -201,6 +202,17 @@ def dynamic_rules(args: TraefikProxyArgs) -> dict[str, Any]:
             "stores": {"default": {"defaultCertificate": files}},
         }
     return rules
+
+
+def _headers(tls: TlsArgs) -> dict[str, Any]:
+    """What every answer tells the browser: take files for what they say they are, keep to TLS.
+
+    The latter not with a certificate that browsers warn of: they would no longer let anybody in.
+    """
+    headers: dict[str, Any] = {"contentTypeNosniff": True}
+    if tls.kind in (TlsKind.acme, TlsKind.provided) and not tls.staging:
+        headers["stsSeconds"] = YEAR
+    return headers
 
 
 def _router(route: RouteArgs, args: TraefikProxyArgs) -> dict[str, Any]:

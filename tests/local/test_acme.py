@@ -124,6 +124,8 @@ def test_users_have_names_of_their_own(
     own = f"https://anna.{NAME}:{HTTPS}/user/anna/lab"
     eventually("the server", lambda: anna.session.get(own).url == own, 60)
     under_the_hub = f"{anna.url}/user/anna/api/contents"
+    login = anna.session.get(f"{anna.url}/hub/login")
+    assert login.headers["Strict-Transport-Security"] == "max-age=31536000"
     leads_to = f"https://anna.{NAME}:{HTTPS}/"
     eventually(
         "the hub's name leads to hers",

@@ -53,6 +53,14 @@ def test_http_only_redirects(hub: Checkout) -> None:
     assert answer.headers["location"] == "https://127.0.0.1:8449/hub/login"
 
 
+def test_files_are_taken_for_what_they_say_they_are(hub: Checkout) -> None:
+    headers = requests.get(f"{hub.outputs['url']}/hub/login", verify=False, timeout=10).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    # Browsers would no longer let anybody accept a self-signed certificate.
+    assert "Strict-Transport-Security" not in headers
+
+
 def test_a_session_over_tls(hub: Checkout) -> None:
     url = hub.outputs["url"]
     assert url == "https://127.0.0.1:8449"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import re
 import subprocess
 import sys
 import threading
@@ -86,6 +87,20 @@ def test_the_hosts_ports_are_closed_but_the_hubs(class_hub: Checkout, mallory: U
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_nothing_listens_on_the_network_but_the_edge(class_hub: Checkout) -> None:
+    shown = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
+    own = {
+        process[1]
+        for role in ("hub", "guard", "proxy")
+        for process in class_hub.container(role).top()["Processes"]
+    }
+    found = {
+        line.split()[3] for line in shown.splitlines() if own & set(re.findall(r"pid=(\d+)", line))
+    }
+    edge, api = f"127.0.0.1:{class_hub.port}", f"127.0.0.1:{class_hub.port + 100}"
+    assert found == {edge, api, f"{class_hub.gateway}:8081"}
 
 
 def test_a_normal_user_without_any_capability(mallory: User) -> None:
