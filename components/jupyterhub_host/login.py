@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -18,12 +19,15 @@ _URL = r"https?://\S+"
 _HUB_REPLACED = "replaces the hub container: some seconds without new logins; servers go on"
 
 
+_RULE = "a name of 1 to 63 small letters, digits and . _ @ + -, starting with a letter or digit"
+_HEADERS = ("name", "user", "username")
+_SHOWN = 10  # bad lines of a table that an error names
+
+
 def _user_name(name: str) -> str:
     """Names that are safe in URLs, in proxy rules and as folder names (see hubkit.names)."""
     if not _USER_NAME.fullmatch(name):
-        raise ValueError(
-            "a name of 1 to 63 small letters, digits and . _ @ + -, starting with a letter or digit"
-        )
+        raise ValueError(_RULE)
     return name
 
 
@@ -262,18 +266,24 @@ class LoginArgs(Args):
 
 
 def _names_in(path: Path) -> list[str]:
+    """All names of a table; all lines that can't be one in one error."""
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
-    names = []
     with path.open(newline="", encoding="utf-8-sig") as lines:
-        for number, row in enumerate(csv.reader(lines), start=1):
-            name = row[0].strip() if row else ""
-            if not name or (number == 1 and name.lower() in ("name", "user", "username")):
-                continue
-            try:
-                names.append(_user_name(name))
-            except ValueError as fault:
-                raise ValueError(
-                    f"{path} line {number}: found {name!r}; allowed: {fault}"
-                ) from None
-    return names
+        cells = [row[0].strip() if row else "" for row in csv.reader(lines)]
+    if cells and cells[0].lower() in _HEADERS:
+        cells[0] = ""
+    names = {number: cell for number, cell in enumerate(cells, start=1) if cell}
+    bad = {number: name for number, name in names.items() if not _USER_NAME.fullmatch(name)}
+    if bad:
+        shown = [f"line {n}: found {name!r}{_instead(name)}" for n, name in bad.items()]
+        more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        raise ValueError(f"{path} {'; '.join(shown[:_SHOWN])}{more}; allowed: {_RULE}")
+    return list(names.values())
+
+
+def _instead(name: str) -> str:
+    """A name like it that would do."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    close = re.sub(r"[^a-z0-9._@+-]+", ".", plain).strip("._@+-")[:63]
+    return f", perhaps {close}" if _USER_NAME.fullmatch(close) else ""
