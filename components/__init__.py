@@ -21,18 +21,15 @@ from .errors import ConfigError
 from .images import EgressArgs, ImageArgs, ImageStore, bundled_image
 from .jupyterhub_host.args import (
     CullingArgs,
-    ExamplesArgs,
-    FilesArgs,
-    GroupArgs,
     HubSecretsArgs,
     JupyterHubHostArgs,
-    NotebookImageArgs,
-    ServerSizeArgs,
     UsersNetworkArgs,
 )
 from .jupyterhub_host.component import JupyterHubHost
+from .jupyterhub_host.files import ExamplesArgs, FilesArgs, GroupArgs
 from .jupyterhub_host.login import LoginArgs, LoginKind, Lti13Args, OidcArgs
 from .jupyterhub_host.providers import OidcProvider
+from .jupyterhub_host.servers import NotebookImageArgs, ServerSizeArgs
 from .machine.args import HostArgs, SoftwareArgs, SshArgs
 from .machine.existing import ExistingHost
 from .platforms.docker_host import DockerHost, DockerHostArgs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -51,6 +52,10 @@ LACKS: Mapping[str, Mapping[str, str]] = {
         "vm.deletion_protection": "Nova's lock is not in the provider; disks are protected",
     },
 }
+_NO_CLASS_PASSWORD = (
+    "`roster`, or another: with one password for everybody, anybody is everybody, and this machine "
+    "is on a network"
+)
 _KEPT = ("data", "homes", "shared", "state", "certificates")
 _NEEDS_ZONE = {"aws": "eu-central-1a", "gcp": "europe-west1-b"}
 
@@ -145,14 +150,15 @@ def _login_and_tls(config: Any) -> Iterator[Fault]:
     if config.platform.value == "local":
         if config.proxy.tls.kind.value == "acme" and not config.proxy.tls.domains:
             yield Fault(("proxy.tls.domains", "nothing", "names that point to this machine"))
+        if config.hub.login.kind.value == "class_password" and _is_open(config.proxy.bind_address):
+            yield Fault(("hub.login.kind", "class_password", _NO_CLASS_PASSWORD))
         return
     if config.hub.login.kind.value == "class_password":
         yield Fault(
             (
                 "hub.login.kind",
                 "class_password",
-                "`roster`: with one password for everybody, anybody is everybody, "
-                "and this machine is on a network",
+                _NO_CLASS_PASSWORD,
             )
         )
     if config.proxy.tls.kind.value == "none":
@@ -163,6 +169,15 @@ def _login_and_tls(config: Any) -> Iterator[Fault]:
                 "`acme` with an email, `provided` or `self_signed`: passwords cross a network",
             )
         )
+
+
+def _is_open(address: str) -> bool:
+    """Whether others may reach it: anything but this machine's own, or a private network's."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address != "localhost"
+    return known.is_unspecified or not (known.is_private or known.is_loopback)
 
 
 def _volumes(config: Any) -> Iterator[Fault]:

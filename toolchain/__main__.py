@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     command("kept", "what holds data, and how to adopt or delete it")
     command("outputs", "all outputs as one JSON document")
     log = command("logs", "what hub, proxy and guard say")
-    log.add_argument("--what", default="", help="hub, proxy or guard")
+    log.add_argument("--what", default="", help="hub, proxy, guard or examples")
     log.add_argument("--follow", action="store_true")
     names = command("roster", "names and first passwords")
     for option in ("--add", "--remove", "--reset"):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import StringConstraints, model_validator
+from pydantic import model_validator
 
 from ..args import Args, Bytes, InputSecret, InputStr, field, matching
 from ..images import ImageArgs, bundled_image
+from .effects import HUB_REPLACED, NEXT_START
+from .files import FilesArgs
 from .login import LoginArgs, LoginKind, UserName
-
-_HUB_REPLACED = "replaces the hub container: some seconds without new logins; servers go on"
-_NEXT_START = "replaces the hub container; running servers get it when their user restarts"
+from .servers import LimitsArgs, NotebookImageArgs, ServerSizeArgs
 
 
 def _default_image() -> NotebookImageArgs:
@@ -25,25 +25,25 @@ class HubSecretsArgs(Args):
     class_password: InputSecret | None = field(
         None,
         description="Everybody's password with login kind `class_password`; 8 characters or more.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     admin_password: InputSecret | None = field(
         None,
         description="The admins' password with `class_password`; 32 characters or more.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     cookie_secret: InputSecret = field(
         description="Key of the login cookies, 64 hex digits.",
-        change=_HUB_REPLACED + "; everybody logs in again",
+        change=HUB_REPLACED + "; everybody logs in again",
     )
     crypt_key: InputSecret = field(
         description="Key of what the hub's database keeps encrypted, 64 hex digits.",
-        change=_HUB_REPLACED + "; stored login state is lost",
+        change=HUB_REPLACED + "; stored login state is lost",
     )
     roster_key: InputSecret | None = field(
         None,
         description="Key that first passwords of `roster` are made from, 64 hex digits.",
-        change=_HUB_REPLACED + "; first passwords not yet used change",
+        change=HUB_REPLACED + "; first passwords not yet used change",
     )
 
     oidc_client_secret: InputSecret | None = field(
@@ -52,7 +52,7 @@ class HubSecretsArgs(Args):
             "The hub's secret at the provider of `login.oidc`. Set it with `pulumi config set "
             "--secret --path jupyterhub:secrets.oidc_client_secret`."
         ),
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
 
     def missing(self, login: LoginKind) -> list[str]:
@@ -66,226 +66,25 @@ class HubSecretsArgs(Args):
         return [name for name in needs.get(login, ()) if getattr(self, name) is None]
 
 
-class LimitsArgs(Args):
-    """What one server may use of the host, and what is kept for it."""
-
-    memory_limit: Bytes | None = field(
-        "2G",
-        ge=128 * 1024**2,
-        unit="bytes, or text like `2G`",
-        description="A server that needs more is ended. `null`: no limit.",
-        change=_NEXT_START,
-    )
-    memory_guarantee: Bytes = field(
-        "256M",
-        ge=0,
-        unit="bytes, or text like `256M`",
-        description="Kept free for each server; a start that the host has no room for is refused.",
-        change=_NEXT_START,
-    )
-    cpu_limit: float | None = field(
-        None,
-        gt=0,
-        unit="cores",
-        description="Most that one server may use. `null`: all.",
-        change=_NEXT_START,
-    )
-    cpu_guarantee: float = field(
-        0,
-        ge=0,
-        unit="cores",
-        description="Kept free for each server; a start that the host has no room for is refused.",
-        change=_NEXT_START,
-    )
-    swap: Bytes = field(
-        0,
-        ge=0,
-        unit="bytes, or text like `1G`",
-        description="Swap that one server may use besides, where the host has some.",
-        change=_NEXT_START,
-    )
-    gpus: int = field(
-        0,
-        ge=0,
-        le=16,
-        description=(
-            "GPUs of its own, by device; a start is refused while all are taken. Needs a host "
-            "with NVIDIA's driver and container toolkit (`software.gpu_driver`)."
-        ),
-        change=_NEXT_START,
-    )
-    processes: int = field(
-        1024, ge=32, description="Most processes and threads of one server.", change=_NEXT_START
-    )
-    shared_memory: Bytes = field(
-        "512M",
-        ge=1024**2,
-        unit="bytes, or text like `512M`",
-        description="Size of /dev/shm, counted as memory when used (PyTorch's loaders need it).",
-        change=_NEXT_START,
-    )
-
-    @model_validator(mode="after")
-    def _guarantees_fit(self) -> Self:
-        if self.memory_limit and int(self.memory_guarantee) > int(self.memory_limit):
-            raise ValueError("memory_guarantee must not be above memory_limit")
-        if self.cpu_limit and self.cpu_guarantee > self.cpu_limit:
-            raise ValueError("cpu_guarantee must not be above cpu_limit")
-        if self.swap and self.memory_limit is None:
-            raise ValueError("swap is counted with memory: it needs a memory_limit")
-        return self
-
-
-class ServerSizeArgs(LimitsArgs):
-    """A size that users can choose."""
-
-    title: str = field(
-        min_length=1,
-        max_length=60,
-        description="What the spawn page calls it.",
-        change=_NEXT_START,
-    )
-    description: str = field("", description="A line for the spawn page.", change=_NEXT_START)
-
-
-class NotebookImageArgs(LimitsArgs):
-    """An image that users can start: anything with `jupyterhub-singleuser` in it.
-
-    Its limits hold where the hub offers no `sizes`.
-    """
-
-    title: str = field(
-        "Python",
-        min_length=1,
-        max_length=60,
-        description="What the spawn page calls it. The page is skipped when there is one image.",
-        change=_NEXT_START,
-    )
-    description: str = field(
-        "", description="A line for the spawn page: what is in it.", change=_NEXT_START
-    )
-    source: ImageArgs = field(
-        description="Where the image comes from: `reference` or `build`.", change=_NEXT_START
-    )
-    uid: int = field(
-        1000,
-        ge=1,
-        description="User id in the image; homes belong to it. Root is refused.",
-        change=_NEXT_START,
-    )
-    gid: int = field(100, ge=1, description="Group id in the image.", change=_NEXT_START)
-    home: str = field(
-        "/home/jovyan",
-        pattern=r"^/[\w./-]+$",
-        description="Home folder in the image; the user's kept files appear there.",
-        change=_NEXT_START,
-    )
-    size: str | None = field(
-        None,
-        description="The size that the page proposes with it. Default: the first of `hub.sizes`.",
-        change=_NEXT_START,
-    )
-    command: list[str] = field(
-        ["jupyterhub-singleuser"],
-        min_length=1,
-        description="Command that starts the server.",
-        change=_NEXT_START,
-    )
-    environment: dict[str, InputStr] = field(
-        {}, description="Environment variables of the server; no secrets.", change=_NEXT_START
-    )
-
-
-class GroupArgs(Args):
-    """People who work together: a folder `group-<name>` in their homes, which they all may write.
-
-    Members of the login provider's group of the same name belong to it as well.
-    """
-
-    members: list[UserName] = field(
-        [], description="Names of its members.", change=_NEXT_START + "; files stay"
-    )
-
-
-class ExamplesArgs(Args):
-    """Notebooks from a git repository, in everybody's home as `examples/`, to read and copy."""
-
-    repository: str = field(
-        pattern=r"^https?://\S+$",
-        description="Address of the repository.",
-        change="replaces the container that fetches it; `examples/` changes in running servers",
-    )
-    branch: str = field(
-        "main",
-        pattern=r"^[\w][\w./-]*$",
-        description="Branch or tag.",
-        change="replaces the container that fetches it; `examples/` changes in running servers",
-    )
-    every: int = field(
-        300,
-        ge=30,
-        unit="seconds",
-        description="How often to look for changes.",
-        change="replaces the container that fetches it",
-    )
-
-
-class FilesArgs(Args):
-    """What users find in their homes besides their own files and `shared/`."""
-
-    groups: dict[
-        Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")], GroupArgs
-    ] = field(
-        {},
-        description="Folders of groups, by name.",
-        change=_NEXT_START + "; a group that is taken away keeps its files",
-    )
-    examples: ExamplesArgs | None = field(
-        None, description="Notebooks from a git repository. Default: none.", change=_NEXT_START
-    )
-    collect: str | None = field(
-        None,
-        pattern=r"^[A-Za-z0-9][\w -]{0,40}$",
-        description=(
-            "A folder in everybody's home, like `handed-in`, that admins can download of all as "
-            "one archive. Default: none."
-        ),
-        change=_NEXT_START,
-    )
-    scratch: bool = field(
-        False,
-        description=(
-            "A fast folder `scratch-not-kept` on the host's own disk, deleted when the user's "
-            "last server stops."
-        ),
-        change=_NEXT_START,
-    )
-    cvmfs: bool = field(
-        False,
-        description="`/cvmfs` of the host, which has to have it (`software.cvmfs` of a VM).",
-        change=_NEXT_START,
-    )
-
-
 class CullingArgs(Args):
     """Stops servers that nobody uses. A busy kernel is in use, also when it prints nothing."""
 
-    enabled: bool = field(True, description="Stop idle servers.", change=_HUB_REPLACED)
+    enabled: bool = field(True, description="Stop idle servers.", change=HUB_REPLACED)
     timeout: int = field(
-        3600, ge=10, unit="seconds", description="Idle for this long is idle.", change=_HUB_REPLACED
+        3600, ge=10, unit="seconds", description="Idle for this long is idle.", change=HUB_REPLACED
     )
     every: int = field(
-        300, ge=2, unit="seconds", description="How often to look.", change=_HUB_REPLACED
+        300, ge=2, unit="seconds", description="How often to look.", change=HUB_REPLACED
     )
     max_age: int = field(
         0,
         ge=0,
         unit="seconds",
         description="Stop servers older than this even when in use. 0: never.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     busy_kernels: bool = field(
-        False, description="Stop servers with a busy kernel too.", change=_HUB_REPLACED
+        False, description="Stop servers with a busy kernel too.", change=HUB_REPLACED
     )
 
 
@@ -327,7 +126,7 @@ class JupyterHubHostArgs(Args):
     title: InputStr = field(
         "JupyterHub",
         description="Name of the hub on its pages, 1 to 80 characters.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     admins: list[UserName] = field(
         ["teacher"],
@@ -335,44 +134,44 @@ class JupyterHubHostArgs(Args):
             "Names with the admin page. With `oidc` and `lti13` name them, or leave it empty and "
             "say whose groups or courses are admins."
         ),
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     login: LoginArgs = field(
-        LoginArgs(), description="Who may log in, and how.", change=_HUB_REPLACED
+        LoginArgs(), description="Who may log in, and how.", change=HUB_REPLACED
     )
     image: ImageArgs = field(
         default_factory=lambda: ImageArgs(build=bundled_image("hub")),
         description="The hub's own image. Default: built from `images/hub`.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     images: list[NotebookImageArgs] = field(
         default_factory=lambda: [_default_image()],
         min_length=1,
         description="Images that users can start, the default first. Default: `images/notebook`.",
-        change=_NEXT_START,
+        change=NEXT_START,
     )
     sizes: list[ServerSizeArgs] = field(
         [],
         description="Sizes to choose from. Default: none, each image has its own limits.",
-        change=_NEXT_START,
+        change=NEXT_START,
     )
     named_servers: int = field(
         0,
         ge=0,
         le=20,
         description="Further servers that a user may have besides the first, each with a name.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     files: FilesArgs = field(
         FilesArgs(),
         description="What users find in their homes besides their own files.",
-        change=_NEXT_START,
+        change=NEXT_START,
     )
     announcement: str = field(
         "",
         max_length=500,
         description="A line on top of the hub's pages: `No class on Friday`.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     admin_access: bool = field(
         False,
@@ -380,10 +179,10 @@ class JupyterHubHostArgs(Args):
             "Admins may open other people's servers, and so read and change their files. Each "
             "time is in the hub's log."
         ),
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     environment: dict[str, InputStr] = field(
-        {}, description="Environment variables of every server; no secrets.", change=_NEXT_START
+        {}, description="Environment variables of every server; no secrets.", change=NEXT_START
     )
     network: UsersNetworkArgs = field(
         UsersNetworkArgs(),
@@ -396,7 +195,7 @@ class JupyterHubHostArgs(Args):
         change="replaces the guard container; servers go on",
     )
     culling: CullingArgs = field(
-        CullingArgs(), description="Stops servers that nobody uses.", change=_HUB_REPLACED
+        CullingArgs(), description="Stops servers that nobody uses.", change=HUB_REPLACED
     )
     subdomains: bool = field(
         False,
@@ -405,7 +204,7 @@ class JupyterHubHostArgs(Args):
             "page can act for somebody else: for people who don't trust each other. Needs DNS and "
             "a certificate for `*.hub.example.org`."
         ),
-        change=_HUB_REPLACED + "; open pages have to be opened anew",
+        change=HUB_REPLACED + "; open pages have to be opened anew",
     )
     class_size: int | None = field(
         None,
@@ -422,21 +221,21 @@ class JupyterHubHostArgs(Args):
         ge=0,
         unit="bytes, or text like `1G`",
         description="Memory of the host that is kept from notebooks.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     spawn_concurrency: int = field(
         0,
         ge=0,
         le=64,
         description="Servers that start at the same time; more wait their turn. 0: cores + 1.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     start_timeout: int = field(
         120,
         ge=10,
         unit="seconds",
         description="A server that takes longer, counted from its turn, has failed.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
 
     _title = matching(r".{1,80}", "title", form="1 to 80 characters")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from ..platforms import containers
 from ..platforms.docker_host import DockerHost
 from ..shared_volume.component import SharedVolume
 from ..traefik_proxy.component import TraefikProxy
-from .args import ExamplesArgs, HubSecretsArgs, JupyterHubHostArgs
+from .args import HubSecretsArgs, JupyterHubHostArgs
+from .files import ExamplesArgs
 from .settings import network_document, settings_document
 
 # The folder of the socket, not the socket: an engine that restarts makes a new one.
@@ -130,16 +130,16 @@ def _scratch(
     return made.name
 
 
+# A fetch that was killed leaves locks behind. The address is given each time: it may have changed.
 _FETCH = """
+trap 'exit 0' TERM
+cd /examples
 while true; do
-  cd /examples
-  if [ -d .git ]; then
-    git fetch -q --depth 1 origin "$BRANCH" && git reset -q --hard FETCH_HEAD && git clean -qfd
-  else
-    git init -q . && git remote add origin "$REPOSITORY" \\
-      && git fetch -q --depth 1 origin "$BRANCH" && git reset -q --hard FETCH_HEAD
-  fi || echo "can't fetch $REPOSITORY ($BRANCH); trying again in $EVERY s"
-  sleep "$EVERY"
+  rm -f .git/*.lock
+  git init -q . && git fetch -q --depth 1 "$REPOSITORY" "$BRANCH" \\
+    && git reset -q --hard FETCH_HEAD && git clean -qfd \\
+    || echo "can't fetch branch $BRANCH of $REPOSITORY; trying again in $EVERY s"
+  sleep "$EVERY" & wait $!
 done
 """
 
@@ -159,11 +159,8 @@ def _examples(
     """
     if args is None:
         return None
-    marks = hashlib.sha256(f"{args.repository} {args.branch}".encode()).hexdigest()[:8]
     volume = docker.Volume(
-        f"{name}-examples",
-        name=host.named(f"{name}-examples-{marks}"),
-        opts=host.options(parent),
+        f"{name}-examples", name=host.named(f"{name}-examples"), opts=host.options(parent)
     )
     settings = {
         "REPOSITORY": args.repository,

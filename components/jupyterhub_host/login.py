@@ -12,11 +12,11 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, model_validator
 
 from ..args import Args, InputStr, field, matching
+from .effects import HUB_REPLACED
 from .providers import PRESETS, OidcProvider, Preset
 
 _USER_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,62}")
 _URL = r"https?://\S+"
-_HUB_REPLACED = "replaces the hub container: some seconds without new logins; servers go on"
 
 
 _RULE = "a name of 1 to 63 small letters, digits and . _ @ + -, starting with a letter or digit"
@@ -50,28 +50,28 @@ class OidcArgs(Args):
     provider: OidcProvider = field(
         OidcProvider.any,
         description="What is known of it already; `any` needs `issuer`.",
-        change=_HUB_REPLACED + "; names and so homes are others",
+        change=HUB_REPLACED + "; names and so homes are others",
     )
     issuer: InputStr | None = field(
         None,
         description="Its address, below which `.well-known/openid-configuration` is.",
-        change=_HUB_REPLACED + "; names and so homes are others",
+        change=HUB_REPLACED + "; names and so homes are others",
     )
     client_id: InputStr = field(
         description=(
             "What it calls this hub. Register there `<the hub's URL>/hub/oauth_callback` as "
             "redirect URL. The secret goes into `secrets.oidc_client_secret`."
         ),
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     title: str = field(
         "",
         max_length=60,
         description="What the button on the login page calls it. Default: the provider's name.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     scopes: list[str] = field(
-        [], description="What is asked for. Default: the provider's.", change=_HUB_REPLACED
+        [], description="What is asked for. Default: the provider's.", change=HUB_REPLACED
     )
     username_claim: str = field(
         "",
@@ -79,35 +79,35 @@ class OidcArgs(Args):
             "What names are made from. Default: the provider's, mostly `preferred_username`. "
             "Names that are not allowed here get a digest: `Ana Sá` is `ana-s--3f0c…`."
         ),
-        change=_HUB_REPLACED + "; names and so homes are others",
+        change=HUB_REPLACED + "; names and so homes are others",
     )
     groups_claim: str = field(
         "",
         description="Where groups are, dots for nesting. Default: the provider's.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     everyone: bool = field(
         False,
         description="Whoever has an account there may come in.",
-        change=_HUB_REPLACED + "; who lost it is out within a minute",
+        change=HUB_REPLACED + "; who lost it is out within a minute",
     )
     users: list[UserName] = field(
         [],
         description="Names that may come in, as the hub shows them.",
-        change=_HUB_REPLACED + "; who lost it is out within a minute",
+        change=HUB_REPLACED + "; who lost it is out within a minute",
     )
     groups: list[str] = field(
         [],
         description="Groups whose members may come in.",
-        change=_HUB_REPLACED + "; who lost it is out within a minute",
+        change=HUB_REPLACED + "; who lost it is out within a minute",
     )
     domains: list[str] = field(
         [],
         description="Ends of verified email addresses that may come in: `unipd.it`.",
-        change=_HUB_REPLACED + "; who lost it is out within a minute",
+        change=HUB_REPLACED + "; who lost it is out within a minute",
     )
     admin_groups: list[str] = field(
-        [], description="Groups whose members are admins.", change=_HUB_REPLACED
+        [], description="Groups whose members are admins.", change=HUB_REPLACED
     )
 
     _issuer = matching(_URL, "issuer", form="an address like https://iam.example.org/")
@@ -161,26 +161,26 @@ class Lti13Args(Args):
     """A learning platform (Moodle, Canvas, Open edX) that sends its course here by LTI 1.3."""
 
     issuer: InputStr = field(
-        description="The platform's id, mostly its address.", change=_HUB_REPLACED
+        description="The platform's id, mostly its address.", change=HUB_REPLACED
     )
     authorize_url: InputStr = field(
-        description="Its `authentication request URL`.", change=_HUB_REPLACED
+        description="Its `authentication request URL`.", change=HUB_REPLACED
     )
-    jwks_url: InputStr = field(description="Its `public keyset URL`.", change=_HUB_REPLACED)
+    jwks_url: InputStr = field(description="Its `public keyset URL`.", change=HUB_REPLACED)
     client_id: InputStr = field(
         description=(
             "What it calls this hub. Register there `<the hub's URL>/hub/lti13/oauth_login` as "
             "login URL and `…/hub/lti13/oauth_callback` as redirect URL."
         ),
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     username_claim: str = field(
         "email",
         description="What names are made from: `email`, `sub`, `custom_<field>`.",
-        change=_HUB_REPLACED + "; names and so homes are others",
+        change=HUB_REPLACED + "; names and so homes are others",
     )
     teachers_are_admins: bool = field(
-        False, description="Whether the course's teachers are admins here.", change=_HUB_REPLACED
+        False, description="Whether the course's teachers are admins here.", change=HUB_REPLACED
     )
 
     _urls = matching(_URL, "authorize_url", "jwks_url", form="an address like https://…")
@@ -200,22 +200,22 @@ class LoginArgs(Args):
             "own machine. `roster`: a list of names, a password each. `signup`: people make "
             "accounts. `oidc`: they have one elsewhere. `lti13`: they come from a course."
         ),
-        change=_HUB_REPLACED + "; homes are kept by name",
+        change=HUB_REPLACED + "; homes are kept by name",
     )
     users: list[UserName] = field(
         [],
         description="Names that may log in, with `roster`.",
-        change=_HUB_REPLACED + "; a removed name is logged out, its files are kept",
+        change=HUB_REPLACED + "; a removed name is logged out, its files are kept",
     )
     file: Path | None = field(
         None,
         description="CSV file of more names in its first column (a header `name` is skipped).",
-        change=_HUB_REPLACED + "; a removed name is logged out, its files are kept",
+        change=HUB_REPLACED + "; a removed name is logged out, its files are kept",
     )
     approval: bool = field(
         True,
         description="With `signup`: an admin lets everybody in on the class page. `false`: open.",
-        change=_HUB_REPLACED,
+        change=HUB_REPLACED,
     )
     oidc: OidcArgs | None = field(
         None, description="The provider, with `oidc`.", change="see its fields"

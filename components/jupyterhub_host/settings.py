@@ -7,7 +7,8 @@ from typing import Any
 import pulumi
 
 from ..platforms.addresses import gateway_of
-from .args import JupyterHubHostArgs, LimitsArgs, NotebookImageArgs
+from .args import JupyterHubHostArgs
+from .servers import LimitsArgs, NotebookImageArgs
 
 RULES_FILE = "/srv/routes/hub.toml"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .args import JupyterHubHostArgs, LimitsArgs
+from .args import JupyterHubHostArgs
+from .servers import LimitsArgs
 
 GIB = 1024**3
 START_CPU = 2.0  # core seconds that one server's start takes (docs/benchmarks.md)

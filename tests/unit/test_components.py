@@ -10,7 +10,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import config
+from components import TraefikProxyArgs, config
+from components.traefik_proxy.docker import static_flags
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -160,3 +161,30 @@ def test_tls_redirects(full: Any) -> None:
     flags = full[0].inputs["proxy"]["command"]
     assert "--entrypoints.web.http.redirections.entrypoint.scheme=https" in flags
     assert "--certificatesresolvers.acme.acme.storage=/certificates/acme.json" in flags
+
+
+def acme(**more: Any) -> list[str]:
+    tls = {"kind": "acme", "email": "a@example.org", "domains": ["hub.example.org"]} | more
+    key = ("kid-1", "aG1hYw") if more.get("eab_key") else (None, None)
+    args = TraefikProxyArgs(tls=tls)
+    return static_flags(args, ["hub.example.org"], "a@example.org", *key)
+
+
+def test_each_authority_keeps_its_certificates_in_a_file_of_its_own() -> None:
+    """In a common one Traefik would go on with what a staging authority gave."""
+    resolver = "--certificatesresolvers.acme.acme"
+    own = acme(acme_server="https://ca.example.org/acme", acme_ca="PEM")
+    found = [acme(), acme(staging=True), own]
+    assert f"{resolver}.storage=/certificates/acme.json" in found[0]
+    assert f"{resolver}.caserver=https://acme-staging-v02.api.letsencrypt.org/directory" in found[1]
+    stored = {flag for flags in found for flag in flags if ".storage=" in flag}
+    assert len(stored) == 3
+    assert f"{resolver}.cacertificates=/run/tls/authority.pem" in own
+    assert not [flag for flag in found[0] if "cacertificates" in flag]
+
+
+def test_an_account_of_an_authority_is_told_to_it() -> None:
+    eab = "--certificatesresolvers.acme.acme.eab"
+    flags = acme(eab_key_id="kid-1", eab_key="aG1hYw")
+    assert {f"{eab}.kid=kid-1", f"{eab}.hmacencoded=aG1hYw"} <= set(flags)
+    assert not [flag for flag in acme() if flag.startswith(eab)]

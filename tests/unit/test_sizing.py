@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from components.jupyterhub_host.args import JupyterHubHostArgs, LimitsArgs, ServerSizeArgs
+from components.jupyterhub_host.args import JupyterHubHostArgs
+from components.jupyterhub_host.servers import LimitsArgs, ServerSizeArgs
 from components.jupyterhub_host.sizing import GIB, HostSize, sizing, warnings
 
 HOST = HostSize(cpus=4, memory=16 * GIB)

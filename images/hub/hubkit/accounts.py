@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from . import kept
 from .login import class_page, oidc
 from .login.passwords import STATE, forget
 from .login.roster import Roster, rows
@@ -82,10 +83,10 @@ def _print(found: list[class_page.Row]) -> None:
 
 
 def _free(name: str, file: Path) -> None:
-    known = oidc.subjects(file)
+    known = kept.read(file, {})
     if name not in known:
         sys.exit(f"{name} never logged in here. Names: {', '.join(sorted(known)) or 'none'}")
-    oidc.keep(file, {other: subject for other, subject in known.items() if other != name})
+    kept.replace(file, {other: subject for other, subject in known.items() if other != name})
     print(f"{name}: the next account that comes by this name gets its files.")
 
 

@@ -21,20 +21,15 @@ class UnsafeFolder(Exception):
     """A user's folder is something else than a folder. Its text says what."""
 
 
-def ensure(parent: Path, name: str, owner: Owner, mode: int) -> bool:
+def ensure(parent: Path, name: str, owner: Owner, mode: int) -> None:
     """Makes `parent/name` for this owner, or mends owner and mode of the folder itself.
 
     What is inside is the user's and isn't touched (no recursive chown). All is done on an open
     folder, so that a symlink put there meanwhile leads nowhere. `parent` must not be a user's to
     change but for its last part.
-
-    Returns:
-        Whether it was made now.
     """
-    made = False
     with contextlib.suppress(FileExistsError):
         os.mkdir(parent / name, mode)
-        made = True
     try:
         folder = os.open(parent / name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
@@ -47,7 +42,19 @@ def ensure(parent: Path, name: str, owner: Owner, mode: int) -> bool:
             os.chmod(folder, mode)
     finally:
         os.close(folder)
-    return made
+
+
+def create(parent: Path, name: str, owner: Owner, mode: int, skeleton: bytes | None) -> None:
+    """A new home with an image's files in it; all of it appears at once, or nothing."""
+    partial = f".new-{name}"  # no user's folder can be called so
+    remove(parent, partial)
+    ensure(parent, partial, owner, mode)
+    if skeleton is not None:
+        fill(parent / partial, skeleton, owner)
+    try:
+        os.rename(parent / partial, parent / name)
+    except OSError:  # the user's other server was faster
+        remove(parent, partial)
 
 
 def make_way(home: Path, name: str) -> None:

@@ -214,10 +214,10 @@ class HubSpawner(DockerSpawner):
 
     def _make_folders(self, image: Image, groups: list[str]) -> None:
         name = names.escaped(self.user.name)
-        if homes.ensure(HOMES, name, image.owner, 0o700):
+        if not (HOMES / name).exists():
             found = homes.skeleton(self.client, image.image, image.home, self._labels)
-            if found is not None:
-                homes.fill(HOMES / name, found, image.owner)
+            homes.create(HOMES, name, image.owner, 0o700, found)
+        homes.ensure(HOMES, name, image.owner, 0o700)
         self._make_mount_points(HOMES / name, image, groups)
         if collected := self.settings.files.collect:
             homes.make_way(HOMES / name, collected)

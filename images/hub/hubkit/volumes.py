@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from . import kept
 
 SENTINEL = ".pulumi-jupyterhub.json"
 ACCEPT = "accept-empty"  # a file on the state volume, written by who wants to start anew
@@ -23,7 +24,7 @@ def check(state: Path, volumes: Mapping[str, Path]) -> None:
     another one, or its disk isn't mounted: starting would show everybody an empty home.
     """
     memory = state / "volumes.json"
-    known: dict[str, str] = json.loads(memory.read_text()) if memory.exists() else {}
+    known: dict[str, str] = kept.read(memory, {})
     accepted = _accepted(state)
     lost = [
         name
@@ -34,7 +35,7 @@ def check(state: Path, volumes: Mapping[str, Path]) -> None:
         raise VolumeLost(_report(lost))
     found = {name: _id_of(path) or _mark(path) for name, path in volumes.items()}
     if found != known:
-        _write(memory, found)
+        kept.replace(memory, found)
     (state / ACCEPT).unlink(missing_ok=True)
 
 
@@ -61,11 +62,5 @@ def _id_of(volume: Path) -> str | None:
 
 def _mark(volume: Path) -> str:
     identity = secrets.token_hex(8)
-    _write(volume / SENTINEL, {"id": identity, "what": "lets the hub notice a lost volume"})
+    kept.replace(volume / SENTINEL, {"id": identity, "what": "lets the hub notice a lost volume"})
     return identity
-
-
-def _write(path: Path, content: Mapping[str, str]) -> None:
-    partial = path.with_suffix(".new")
-    partial.write_text(json.dumps(content))
-    os.replace(partial, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,10 @@ class Row:
 
     def document(self) -> dict[str, str]:
         """As JSON has it."""
-        known = asdict(self)
-        return {"name": known["name"], "first_password": known["password"]} | {
-            "last_seen": known["last_seen"]
+        return {
+            "name": self.name,
+            "first_password": self.password,
+            "last_seen": self.last_seen,
         }
 
 

@@ -6,13 +6,13 @@ is away can log people in as soon as it is back.
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from .. import kept
 
 FRESH = 3600.0  # seconds that a document is used without looking again
 
@@ -71,18 +71,16 @@ class Discovery:
         except NotFound:
             raise
         except Exception as error:  # whatever the HTTP client finds
-            if kept := self._known or self._kept():
-                return kept
+            if last := self._known or self._last_copy():
+                return last
             raise NotFound(f"{address} does not answer: {error}") from None
         self._asked = time.monotonic()
-        partial = self._copy.with_name(f"{self._copy.name}.new")
-        partial.write_text(json.dumps({"issuer": self._issuer, **asdict(found)}))
-        os.replace(partial, self._copy)
+        kept.replace(self._copy, {"issuer": self._issuer, **asdict(found)})
         return found
 
-    def _kept(self) -> Endpoints | None:
+    def _last_copy(self) -> Endpoints | None:
         try:
-            known = json.loads(self._copy.read_text())
+            known = dict(kept.read(self._copy, {}))
         except (OSError, ValueError):
             return None
         return Endpoints(**known) if known.pop("issuer", None) == self._issuer else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ from tornado.curl_httpclient import CurlAsyncHTTPClient
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Instance
 
-from .. import names
+from .. import kept, names
 from ..settings import Oidc, Secrets, Settings
 from .discovery import Discovery, NotFound
 
@@ -283,23 +282,11 @@ class OidcAuthenticator(GenericOAuthenticator):
 
 def is_own(name: str, subject: str, file: Path) -> bool:
     """Whether the name is this account's; the first one who comes by a name has it."""
-    known = subjects(file)
+    known = kept.read(file, {})
     if name in known:
-        return known[name] == subject
-    keep(file, known | {name: subject})
+        return bool(known[name] == subject)
+    kept.replace(file, known | {name: subject})
     return True
-
-
-def subjects(file: Path) -> dict[str, str]:
-    """Which account each name belongs to."""
-    return dict(json.loads(file.read_text())) if file.exists() else {}
-
-
-def keep(file: Path, known: dict[str, str]) -> None:
-    """Writes it, whole or not at all."""
-    partial = file.with_name(f"{file.name}.new")
-    partial.write_text(json.dumps(known))
-    os.replace(partial, file)
 
 
 def configure(c: Any, settings: Settings, secrets: Secrets) -> None:

@@ -101,7 +101,7 @@ class PasswordsByName(SlowedLogins, NativeAuthenticator):
 
     def first_password_of(self, name: str) -> str | None:
         """The first password of whoever has one."""
-        raise NotImplementedError
+        return None
 
     def get_user(self, username: str) -> Any:
         """What is kept for a name, as it is now: `make roster RESET=…` writes beside the hub.

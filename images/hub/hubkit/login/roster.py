@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from nativeauthenticator.orm import UserInfo
 from sqlalchemy.orm import Session
 from traitlets import Instance
 
-from .. import names
+from .. import kept, names
 from ..settings import Secrets, Settings
 from . import class_page
 from .passwords import STATE, PasswordsByName, add_pages, first_password, forget, is_first
@@ -54,42 +53,36 @@ class Roster:
     def reset(self, name: str) -> None:
         """Makes the next first password the name's. What is kept has to be forgotten."""
         counts = self._counts()
-        _replace(self._resets, counts | {name: counts.get(name, 0) + 1})
+        kept.replace(self._resets, counts | {name: counts.get(name, 0) + 1})
 
     def _counts(self) -> dict[str, int]:
-        return dict(json.loads(self._resets.read_text())) if self._resets.exists() else {}
+        return dict(kept.read(self._resets, {}))
 
     def _read(self) -> dict[str, set[str]]:
-        known = json.loads(self._changes.read_text()) if self._changes.exists() else {}
+        known = kept.read(self._changes, {})
         return {key: set(known.get(key, ())) for key in ("added", "removed")}
 
     def _write(self, name: str, *, add: bool, remove: bool) -> None:
         changes = self._read()
         for key, wanted in (("added", add), ("removed", remove)):
             changes[key] = changes[key] | {name} if wanted else changes[key] - {name}
-        _replace(self._changes, {key: sorted(found) for key, found in changes.items()})
-
-
-def _replace(file: Path, content: Any) -> None:
-    partial = file.with_name(f"{file.name}.new")
-    partial.write_text(json.dumps(content))
-    os.replace(partial, file)
+        kept.replace(self._changes, {key: sorted(found) for key, found in changes.items()})
 
 
 def rows(db: Session, key: str, roster: Roster, listed: Iterable[str]) -> list[class_page.Row]:
     """A row for each name: its first password, or that its user has changed it."""
     known = {info.username: info for info in UserInfo.all_users(db)}
+    seen = {user.name: user.last_activity for user in db.query(orm.User)}
     found = []
     for name, count in roster.counted(listed):
         own = name in known and not is_first(known[name])
         shown = class_page.CHANGED if own else first_password(key, name, count)
-        found.append(class_page.Row(name, shown, _last_seen(db, name), "on the roster"))
+        found.append(class_page.Row(name, shown, _day(seen.get(name)), "on the roster"))
     return found
 
 
-def _last_seen(db: Session, name: str) -> str:
-    user = db.query(orm.User).filter(orm.User.name == name).first()
-    return user.last_activity.strftime("%Y-%m-%d") if user and user.last_activity else "never"
+def _day(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d") if moment else "never"
 
 
 class RosterAuthenticator(PasswordsByName):

@@ -7,6 +7,7 @@ from typing import Any
 from jupyterhub import orm
 from nativeauthenticator.handlers import SignUpHandler
 from nativeauthenticator.orm import UserInfo
+from sqlalchemy.orm import Session
 from tornado import web
 
 from .. import names
@@ -45,6 +46,11 @@ class SignupAuthenticator(PasswordsByName):
         if waiting >= MOST_WAITING:
             raise web.HTTPError(503, "Too many accounts wait for approval. Tell your teacher.")
         return super().create_user(username, password, **infos)
+
+    def user_exists(self, username: str) -> bool:
+        """Taken, too, is the name of whoever has files from another kind of login before."""
+        name = self.normalize_username(username)
+        return super().user_exists(name) or _has_been_here(self.db, name)
 
     def check_allowed(self, username: str, authentication: Any = None) -> bool:
         """Whether the teacher let this name in, and nobody removed it since."""
@@ -87,13 +93,16 @@ class SignupAuthenticator(PasswordsByName):
 
     def discard_name(self, name: str) -> None:
         """Frees the name of somebody who never was in."""
-        never = self.db.query(orm.User).filter(orm.User.name == name).first() is None
-        if never and name not in self.admin_users:
+        if not _has_been_here(self.db, name) and name not in self.admin_users:
             forget(self.db, name)
 
     def delete_user(self, user: Any) -> None:
         """Deleted in JupyterHub's admin page: kept out as well."""
         self.remove_name(user.name)
+
+
+def _has_been_here(db: Session, name: str) -> bool:
+    return db.query(orm.User).filter(orm.User.name == name).first() is not None
 
 
 def configure(c: Any, settings: Settings, secrets: Secrets) -> None:

@@ -1,0 +1,82 @@
+"""Args of what users find in their homes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from ..args import Args, field
+from .effects import NEXT_START
+from .login import UserName
+
+
+class GroupArgs(Args):
+    """People who work together: a folder `group-<name>` in their homes, which they all may write.
+
+    Members of the login provider's group of the same name belong to it as well.
+    """
+
+    members: list[UserName] = field(
+        [], description="Names of its members.", change=NEXT_START + "; files stay"
+    )
+
+
+class ExamplesArgs(Args):
+    """Notebooks from a git repository, in everybody's home as `examples/`, to read and copy."""
+
+    repository: str = field(
+        pattern=r"^https?://\S+$",
+        description="Address of the repository.",
+        change="replaces the container that fetches it; `examples/` changes in running servers",
+    )
+    branch: str = field(
+        "main",
+        pattern=r"^[\w][\w./-]*$",
+        description="Branch or tag.",
+        change="replaces the container that fetches it; `examples/` changes in running servers",
+    )
+    every: int = field(
+        300,
+        ge=30,
+        unit="seconds",
+        description="How often to look for changes.",
+        change="replaces the container that fetches it",
+    )
+
+
+class FilesArgs(Args):
+    """What users find in their homes besides their own files and `shared/`."""
+
+    groups: dict[
+        Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")], GroupArgs
+    ] = field(
+        {},
+        description="Folders of groups, by name.",
+        change=NEXT_START + "; a group that is taken away keeps its files",
+    )
+    examples: ExamplesArgs | None = field(
+        None, description="Notebooks from a git repository. Default: none.", change=NEXT_START
+    )
+    collect: str | None = field(
+        None,
+        pattern=r"^[A-Za-z0-9][\w -]{0,40}$",
+        description=(
+            "A folder in everybody's home, like `handed-in`, that admins can download of all as "
+            "one archive. Default: none."
+        ),
+        change=NEXT_START,
+    )
+    scratch: bool = field(
+        False,
+        description=(
+            "A fast folder `scratch-not-kept` on the host's own disk, deleted when the user's "
+            "last server stops."
+        ),
+        change=NEXT_START,
+    )
+    cvmfs: bool = field(
+        False,
+        description="`/cvmfs` of the host, which has to have it (`software.cvmfs` of a VM).",
+        change=NEXT_START,
+    )
