@@ -30,8 +30,9 @@ class Checkout:
         self.root = folder / "checkout"
         self.file = self.root / "stacks" / f"Pulumi.{stack}.yaml"
         self.port = 8400 + number
-        self.subnet = f"10.241.{16 * number}.0/20"
-        self.gateway = f"10.241.{16 * number}.1"
+        network = f"10.{241 + 3 * (number // 16)}.{16 * (number % 16)}"
+        self.subnet = f"{network}.0/20"
+        self.gateway = f"{network}.1"
         self.environment = os.environ | {
             "XDG_DATA_HOME": str(folder / "data"),
             "STACK": stack,
