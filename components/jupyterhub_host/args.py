@@ -262,6 +262,22 @@ class JupyterHubHostArgs(Args):
         return self
 
     @model_validator(mode="after")
+    def _groups_choose_what_there_is(self) -> Self:
+        offered = {
+            "image": [image.title for image in self.images],
+            "size": [size.title for size in self.sizes],
+        }
+        wrong = [
+            f"files.groups.{name} has {what} `{chosen}`; {what}s: {', '.join(titles) or 'none'}"
+            for name, group in self.files.groups.items()
+            for what, titles in offered.items()
+            if (chosen := getattr(group, what)) not in (None, *titles)
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
+    @model_validator(mode="after")
     def _limits_are_said_once(self) -> Self:
         sizes = [size.title for size in self.sizes]
         for image in self.images:

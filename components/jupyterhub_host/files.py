@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import StringConstraints
+from pydantic import StringConstraints, model_validator
 
 from ..args import Args, field
-from .effects import NEXT_START
+from .effects import HUB_REPLACED, NEXT_START
 from .login import UserName
 
 
@@ -18,8 +18,34 @@ class GroupArgs(Args):
     """
 
     members: list[UserName] = field(
-        [], description="Names of its members.", change=NEXT_START + "; files stay"
+        [],
+        description="Names of its members.",
+        change=NEXT_START + "; files stay; one taken away ends the group's server, see `together`",
     )
+    together: bool = field(
+        False,
+        description=(
+            "A server that the group has in common, where several people work in one notebook at "
+            "the same time. Its image needs `jupyter-collaboration`, as `images/notebook` has."
+        ),
+        change=HUB_REPLACED + "; `false` ends the group's server, files stay",
+    )
+    image: str | None = field(
+        None,
+        description="Title of the common server's image. Default: the first of `hub.images`.",
+        change=NEXT_START,
+    )
+    size: str | None = field(
+        None,
+        description="Title of the common server's size. Default: the image's, or the first.",
+        change=NEXT_START,
+    )
+
+    @model_validator(mode="after")
+    def _is_for_a_server(self) -> Self:
+        if (self.image or self.size) and not self.together:
+            raise ValueError("`image` and `size` are the common server's: add `together: true`")
+        return self
 
 
 class ExamplesArgs(Args):

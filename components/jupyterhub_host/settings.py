@@ -70,7 +70,7 @@ def settings_document(
         "memory_reserve": int(args.memory_reserve),
         "spawn": {"concurrency": args.spawn_concurrency, "start_timeout": args.start_timeout},
         "files": {
-            "groups": {name: group.members for name, group in args.files.groups.items()},
+            "groups": {name: group.model_dump() for name, group in args.files.groups.items()},
             "examples": examples,
             "collect": args.files.collect,
             "scratch": scratch,

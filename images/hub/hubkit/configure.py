@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import admins, collect, login
+from . import admins, collect, login, together
 from .proxy import SafeTraefikProxy
 from .settings import Culling, Secrets, Settings
 from .spawner import HOMES, HubSpawner
@@ -23,6 +23,7 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     _proxy(c, settings)
     _spawner(c, settings)
     login.configure(c, settings, secrets)
+    together.configure(c, settings, STATE)
     if settings.culling.enabled:
         _culling(c, settings.culling)
 
@@ -41,10 +42,11 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.JupyterHub.concurrent_spawn_limit = 0  # it would refuse; our spawner lets them wait
     c.JupyterHub.template_paths = [str(Path(__file__).with_name("templates"))]
     c.JupyterHub.template_vars = {"hub_title": settings.title}
+    c.JupyterHub.extra_handlers = []
     if settings.announcement:
         c.JupyterHub.template_vars["announcement"] = html.escape(settings.announcement)
     if folder := settings.files.collect:
-        c.JupyterHub.extra_handlers = collect.handlers(HOMES, folder)
+        c.JupyterHub.extra_handlers += collect.handlers(HOMES, folder)
         c.JupyterHub.template_vars["collect"] = folder
     if not settings.admin_access:
         admins.close_servers()

@@ -13,6 +13,7 @@ from tornado import web
 USERNAME_PATTERN = r"[a-z0-9][a-z0-9._@+-]{0,62}"
 RULE = "1 to 63 small letters, digits and . _ @ + -, starting with a letter or digit"
 
+_ACCOUNT = "_"  # no person's name begins so
 _SAFE = set(string.ascii_lowercase + string.digits)
 _MAPPED = re.compile(r".*--[0-9a-f]{16}")
 _LONGEST = 63
@@ -27,6 +28,16 @@ def require(name: str) -> None:
     """Answers a login with a name that can't be."""
     if not is_allowed(name):
         raise web.HTTPError(403, f"This name can't be used. A name is {RULE}.")
+
+
+def account(group: str) -> str:
+    """The name of a group's own account, which its common server belongs to. Nobody can have it."""
+    return f"{_ACCOUNT}{group}"
+
+
+def group_of(name: str) -> str | None:
+    """The group whose account this is; None where it is a person's name."""
+    return name.removeprefix(_ACCOUNT) if name.startswith(_ACCOUNT) else None
 
 
 def mapped(identity: str, fold_case: bool = False) -> str:

@@ -24,7 +24,7 @@ class Choice:
     limits: Limits
 
 
-def chosen(options: Mapping[str, str], settings: Settings) -> Choice:
+def chosen(options: Mapping[str, str | None], settings: Settings) -> Choice:
     """What was chosen; the first image and its size where nothing was."""
     image = _find("image", options.get("image"), settings.images)
     if not settings.sizes:

@@ -169,10 +169,19 @@ class Spawn(Document):
     start_timeout: int
 
 
+class Group(Document):
+    """People with a folder, and maybe a server, in common."""
+
+    members: list[str]
+    together: bool
+    image: str | None  # of the common server
+    size: str | None
+
+
 class Files(Document):
     """What users find in their homes besides their own files; volumes by their names."""
 
-    groups: dict[str, list[str]]
+    groups: dict[str, Group]
     examples: str | None
     collect: str | None
     scratch: str | None

@@ -19,7 +19,7 @@ from traitlets import Instance, default
 
 from . import admission, firewall, homes, labels, names, options
 from .admission import NoRoom, Promise
-from .settings import Image, Limits, Settings, Volume
+from .settings import Group, Image, Limits, Settings, Volume
 
 HOMES, SHARED = Path("/srv/homes"), Path("/srv/shared")
 SCRATCH = Path("/srv/scratch")
@@ -28,6 +28,7 @@ GROUPS = ".groups"  # among the homes; no user's folder can be called so
 CLOUD_STORAGE = "cloud-storage"  # mounted buckets
 EXAMPLES = "examples"
 SCRATCH_FOLDER = "scratch-not-kept"
+TOGETHER = "WORK_TOGETHER"  # tells images that several people use one server
 ENGINE_CALLS = 8
 LOOK_EVERY = 0.05  # seconds
 
@@ -83,13 +84,16 @@ class HubSpawner(DockerSpawner):
     def choice(self) -> options.Choice:
         """What the user chose, or what is chosen for who has no choice."""
         try:
+            if group := self._common:
+                chosen = {"image": group.image, "size": group.size}
+                return options.chosen(chosen, self.settings)
             return options.chosen(self.user_options, self.settings)
         except options.NotOffered as error:
             raise web.HTTPError(400, str(error)) from None
 
     @default("options_form")
     def _default_options_form(self) -> str:
-        return options.form(self.settings)
+        return "" if self._common else options.form(self.settings)
 
     @default("options_from_form")
     def _default_options_from_form(self) -> Any:
@@ -99,6 +103,7 @@ class HubSpawner(DockerSpawner):
 
     async def start(self) -> tuple[str, int]:
         """Starts the server, or says in one sentence why it doesn't."""
+        self._require_one_for_a_group()
         choice, groups = self.choice, self._groups()
         try:
             self._admit(choice.limits)
@@ -252,9 +257,23 @@ class HubSpawner(DockerSpawner):
 
     def _groups(self) -> list[str]:
         """Groups that the user is in: by the stack file, or by the login's provider."""
+        if group := names.group_of(self.user.name):
+            return [group]
         told = {group.name for group in self.user.groups}
         groups = self.settings.files.groups
-        return [g for g, members in groups.items() if self.user.name in members or g in told]
+        return [g for g, known in groups.items() if self.user.name in known.members or g in told]
+
+    @property
+    def _common(self) -> Group | None:
+        """The group whose common server this is; None for a person's own."""
+        known = self.settings.files.groups.get(names.group_of(self.user.name) or "")
+        return known if known and known.together else None
+
+    def _require_one_for_a_group(self) -> None:
+        """Two servers of a group would save over each other."""
+        group = names.group_of(self.user.name)
+        if group is not None and (self._common is None or self.name):
+            raise _refused(f"The group {group} has no such server to work in together.")
 
     def _has_another_server(self) -> bool:
         return any(each.active for each in self.user.spawners.values() if each is not self)
@@ -265,7 +284,9 @@ class HubSpawner(DockerSpawner):
         home = f"{homes_path}/{names.escaped(self.user.name)}"
         self.image = image.image
         self.cmd = image.command
-        self.notebook_dir = image.home
+        self.notebook_dir = self._start_folder(image)
+        # What one member left in the account's home must not open the server to everybody.
+        self.disable_user_config = self._common is not None
         self.mem_limit = limits.memory
         self.mem_guarantee = limits.memory_guarantee
         self.cpu_limit = limits.cpu
@@ -301,8 +322,15 @@ class HubSpawner(DockerSpawner):
     def _environment(self, image: Image) -> dict[str, str]:
         culling = self.settings.culling
         often = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(max(1, min(300, culling.timeout // 4)))}
-        home = {"HOME": image.home, "JUPYTERHUB_ROOT_DIR": image.home}
-        return often | home | self.settings.environment | image.environment
+        home = {"HOME": image.home, "JUPYTERHUB_ROOT_DIR": self._start_folder(image)}
+        together = {TOGETHER: "1"} if self._common else {}
+        return often | home | self.settings.environment | image.environment | together
+
+    def _start_folder(self, image: Image) -> str:
+        """The home; in a common server the group's folder, so that its members have all of it."""
+        if self._common is None:
+            return image.home
+        return f"{image.home}/{_group_folder(names.group_of(self.user.name) or '')}"
 
     def _host_path(self, volume: Volume) -> str:
         """Where the engine keeps a volume: a part of it can only be mounted by that path."""

@@ -26,3 +26,19 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.Authenticator.allow_existing_users = False  # who was let in once isn't for ever
     c.Authenticator.any_allow_config = True  # our own check_allowed, which `allow_all` would skip
     KINDS[settings.login.kind](c, settings, secrets)
+    c.JupyterHub.authenticator_class = _for_people(c.JupyterHub.authenticator_class)
+
+
+def _for_people(kind: type[Any]) -> type[Any]:
+    """The login, which isn't asked about groups' own accounts.
+
+    At its start JupyterHub asks about every account, and those names are none that may log in.
+    """
+
+    class ForPeople(kind):  # type: ignore[misc]
+        def add_user(self, user: Any) -> Any:
+            if names.group_of(user.name) is None:
+                return super().add_user(user)
+            return None
+
+    return ForPeople
