@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,16 +60,23 @@ def roster_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    with chrome(tmp_path) as found:
+        yield found
+
+
+@contextmanager
+def chrome(folder: Path) -> Iterator[webdriver.Chrome]:
+    """A browser whose profile is in the folder."""
     driver, program = shutil.which("chromedriver"), shutil.which("chromium")
     if not (driver and program):
         pytest.skip("Debian's packages chromium and chromium-driver are missing")
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path}/profile"):
+    for flag in (*FLAGS, f"--user-data-dir={folder}/profile"):
         options.add_argument(flag)
-    chrome = webdriver.Chrome(options=options, service=Service(driver))
-    yield chrome
-    chrome.quit()
+    found = webdriver.Chrome(options=options, service=Service(driver))
+    yield found
+    found.quit()
 
 
 @pytest.fixture
