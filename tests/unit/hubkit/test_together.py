@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,12 +90,20 @@ def together(hub: Any, state: Path, *members: str) -> Together:
     return made
 
 
+def done(work: Coroutine[Any, Any, None]) -> None:
+    loop = asyncio.new_event_loop()  # asyncio.run would end the one of other tests
+    try:
+        loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
 def let_in(hub: Any, them: Together, name: str) -> None:
-    asyncio.run(them.let_in(hub, hub.users.get(name), "muons"))
+    done(them.let_in(hub, hub.users.get(name), "muons"))
 
 
 def look(hub: Any, them: Together) -> None:
-    asyncio.run(them._look(hub, "muons"))
+    done(them._look(hub, "muons"))
 
 
 def holders(hub: Any) -> set[str]:
