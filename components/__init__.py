@@ -1,5 +1,7 @@
 """Reusable Pulumi components for a multi-user JupyterHub: these names are the public API."""
 
+from .buckets.args import BucketAccess, BucketArgs, BucketKind
+from .buckets.component import Buckets
 from .cloud_vm.args import (
     Arch,
     CloudSshArgs,
@@ -35,7 +37,6 @@ from .machine.existing import ExistingHost
 from .platforms.docker_host import DockerHost, DockerHostArgs
 from .platforms.site import PlaceArgs, Site, SiteArgs
 from .shared_volume.args import Encryption, SharedVolumeArgs, SnapshotArgs, VolumeKind
-from .shared_volume.bucket import BucketMount
 from .shared_volume.component import SharedVolume
 from .traefik_proxy.args import (
     DnsChallengeArgs,
@@ -49,7 +50,10 @@ from .traefik_proxy.component import TraefikProxy
 
 __all__ = [
     "Arch",
-    "BucketMount",
+    "BucketAccess",
+    "BucketArgs",
+    "BucketKind",
+    "Buckets",
     "CloudSshArgs",
     "CloudVM",
     "CloudVMArgs",

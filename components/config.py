@@ -97,6 +97,11 @@ class VolumesArgs(Args):
         description="Certificates got by ACME.",
         change="refused while protected",
     )
+    uploads: SharedVolumeArgs = field(
+        SharedVolumeArgs(),
+        description="What was written to buckets and isn't stored there yet.",
+        change="refused while protected",
+    )
 
 
 class StackSecretsArgs(HubSecretsArgs):

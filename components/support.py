@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from .cloud_vm.sizes import NoFit, has_table, smallest, table
 from .machine.cloud_init import user_data
+from .shared_volume.args import KEPT
 
 # platform → path in the stack file (`path=value` for one value only) → why, and what to do.
 LACKS: Mapping[str, Mapping[str, str]] = {
@@ -56,7 +57,7 @@ _NO_CLASS_PASSWORD = (
     "`roster`, or another: with one password for everybody, anybody is everybody, and this machine "
     "is on a network"
 )
-_KEPT = ("data", "homes", "shared", "state", "certificates")
+_NO_NFS = ("state", "certificates", "uploads")
 _NEEDS_ZONE = {"aws": "eu-central-1a", "gcp": "europe-west1-b"}
 
 
@@ -81,6 +82,7 @@ def faults(config: Any) -> Iterator[Fault]:
     yield from _user_data(config)
     yield from _gpus(config)
     yield from _subdomains(config)
+    yield from _buckets(config)
     if platform in _NEEDS_ZONE and not config.site.zone:
         yield Fault(
             ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
@@ -115,6 +117,25 @@ def _subdomains(config: Any) -> Iterator[Fault]:
         yield Fault(("proxy.tls.kind", tls.kind.value, why))
     elif not names or f"*.{names[0]}" not in names:
         yield Fault(("proxy.tls.domains", ", ".join(names) or "nothing", wanted))
+
+
+def _buckets(config: Any) -> Iterator[Fault]:
+    """A bucket of the stack's own is made under volumes.more, and has one name."""
+    made = {n for n, args in config.volumes.more.items() if args.kind.value == "bucket"}
+    for name, bucket in config.hub.files.buckets.items():
+        path, kind = f"hub.files.buckets.{name}.kind", bucket.kind.value
+        if kind == "volume" and not config.platform.is_cloud:
+            why = "`s3`, `gcs` or `swift`: only in a cloud does the stack make buckets"
+            yield Fault((path, kind, why))
+        elif kind == "volume" and name not in made:
+            yield Fault((path, kind, f"a bucket that is made: volumes.more.{name}.kind: bucket"))
+        elif kind != "volume" and name in made:
+            why = f"`volume`, or another name: volumes.more.{name} is a bucket as well"
+            yield Fault((path, kind, why))
+        for entry in bucket.entries(name)[1:]:
+            if entry in made and entry not in config.hub.files.buckets:
+                taken = f"another access, or another name for volumes.more.{entry}"
+                yield Fault((f"hub.files.buckets.{name}.access", bucket.access.value, taken))
 
 
 def _gpus(config: Any) -> Iterator[Fault]:
@@ -182,16 +203,16 @@ def _is_open(address: str) -> bool:
 
 def _volumes(config: Any) -> Iterator[Fault]:
     platform = config.platform.value
-    for name in _KEPT:
+    for name in ("data", *KEPT):
         args = getattr(config.volumes, name)
         kind = args.kind.value
         path = f"volumes.{name}"
         if platform in ("local", "host") and kind != "folder":
             yield Fault((f"{path}.kind", kind, f"`folder` on {platform}: there is no cloud"))
-        if name in ("state", "certificates") and kind in ("filesystem", "bucket"):
+        if name in _NO_NFS and kind in ("filesystem", "bucket"):
             why = "`folder` or `block`: a database on NFS or in a bucket gets damaged"
             yield Fault((f"{path}.kind", kind, why))
-        if kind == "bucket" and name not in ("state", "certificates"):
+        if kind == "bucket" and name not in _NO_NFS:
             yield Fault((f"{path}.kind", kind, "a bucket belongs under volumes.more"))
         yield from _of_cloud(platform, path, args, config)
     for name, args in config.volumes.more.items():

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components import (
+    BucketAccess,
+    BucketArgs,
+    BucketKind,
+    Buckets,
     DaskCluster,
     DockerHost,
     ImageStore,
@@ -16,7 +20,6 @@ from components import (
 from components.config import StackConfig
 from components.dask_cluster.args import for_notebooks
 from components.jupyterhub_host.args import JupyterHubHostArgs
-from components.shared_volume.bucket import FOLDER, BucketMount
 
 from .outputs import outputs
 from .preflight import warn_of_size
@@ -27,13 +30,17 @@ def compose(
     config: StackConfig,
     host: DockerHost,
     kept: Mapping[str, SharedVolume],
-    buckets: Mapping[str, SharedVolume] | None = None,
+    made: Mapping[str, SharedVolume] | None = None,
 ) -> dict[str, Any]:
-    """Makes proxy, hub, Dask and the mounts of buckets, and returns the hub's outputs."""
+    """Makes proxy, hub, Dask and the mounts of buckets, and returns the hub's outputs.
+
+    `made` are buckets of the stack's own cloud.
+    """
     warn_of_size(config)
     images = ImageStore(host, config.egress)
-    for name, bucket in (buckets or {}).items():
-        BucketMount(f"{name}-bucket", name, bucket.made, host, images)
+    wanted = _buckets(config, made or {})
+    uploads = kept["uploads"]
+    buckets = Buckets("buckets", wanted, host, images, uploads, made) if wanted else None
     proxy = TraefikProxy("proxy", config.proxy, host, images, kept["certificates"])
     hub = JupyterHubHost(
         "hub",
@@ -43,11 +50,17 @@ def compose(
         images,
         proxy,
         kept,
-        cloud_storage=FOLDER if buckets else None,
+        buckets=buckets,
     )
     if config.dask:
         DaskCluster("dask", config.dask, host, images, hub, kept["shared"])
     return outputs(stack, config, hub)
+
+
+def _buckets(config: StackConfig, made: Iterable[str]) -> dict[str, BucketArgs]:
+    """The stack file's buckets. One that the stack makes is everybody's, where it says no more."""
+    everybodys = BucketArgs(kind=BucketKind.volume, access=BucketAccess.shared, writable=True)
+    return dict.fromkeys(made, everybodys) | config.hub.files.buckets
 
 
 def _hub_args(config: StackConfig) -> JupyterHubHostArgs:

@@ -6,10 +6,9 @@ from typing import Any
 
 from components import DockerHost, SharedVolume
 from components.config import StackConfig
+from components.shared_volume.args import KEPT
 
 from . import hub
-
-KEPT = ("homes", "shared", "state", "certificates")
 
 
 def compose(stack: str, config: StackConfig) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from components.config import Platform, StackConfig
 from components.errors import mistakes
 from components.jupyterhub_host import sizing
 from components.platforms.site import Site
-from components.shared_volume.args import SharedVolumeArgs, VolumeKind
+from components.shared_volume.args import KEPT, SharedVolumeArgs, VolumeKind
 
 
 def check(stack: str, config: StackConfig, site: Site) -> None:
@@ -92,5 +92,5 @@ def _machine_type(config: StackConfig) -> MachineType | None:
 
 
 def _volumes(config: StackConfig) -> list[SharedVolumeArgs]:
-    named = ("data", "homes", "shared", "state", "certificates")
+    named = ("data", *KEPT)
     return [*(getattr(config.volumes, name) for name in named), *config.volumes.more.values()]

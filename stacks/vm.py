@@ -13,12 +13,9 @@ from components.dns.component import DnsName
 from components.machine.desired import DATA
 from components.machine.existing import ExistingHost
 from components.platforms.site import Site
-from components.shared_volume.args import SharedVolumeArgs, VolumeKind
-from components.shared_volume.bucket import FOLDER
+from components.shared_volume.args import KEPT, SharedVolumeArgs, VolumeKind
 
 from . import hub, preflight
-
-KEPT = ("homes", "shared", "state", "certificates")
 
 
 def compose(stack: str, config: StackConfig) -> dict[str, Any]:
@@ -80,9 +77,7 @@ def _folder(name: str, config: StackConfig) -> SharedVolumeArgs:
 
 def _folders(config: StackConfig) -> list[str]:
     """Directories that have to be there before the engine binds them."""
-    buckets = any(args.kind is VolumeKind.bucket for args in config.volumes.more.values())
-    own = [str(_folder(name, config).path) for name in KEPT]
-    return [*own, *([FOLDER] if buckets else [])]
+    return [str(_folder(name, config).path) for name in KEPT]
 
 
 def _of_cloud(vm: CloudVM) -> dict[str, pulumi.Output[str]]:

@@ -9,7 +9,7 @@ from .machine import Machine
 from .stack import Stack
 from .steps import Problem
 
-ROLES = ("examples", "guard", "proxy", "hub")
+ROLES = ("buckets", "examples", "guard", "proxy", "hub")
 
 
 def show(name: str, what: str, follow: bool) -> None:

@@ -153,5 +153,5 @@ def mounts(volumes: Mapping[str, SharedVolume]) -> list[Mount]:
             volume.args.gigabytes if volume.made.kind == "disk" else None,
         )
         for name, volume in volumes.items()
-        if volume.made.source is not None and volume.made.kind != "bucket"
+        if volume.made.source is not None
     ]

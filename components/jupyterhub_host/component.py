@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
+from ..buckets.component import Buckets
 from ..errors import ConfigError
 from ..images import ImageStore
 from ..platforms.docker_host import DockerHost
@@ -23,7 +24,7 @@ class JupyterHubHost(pulumi.ComponentResource):
 
     Args:
         volumes: `homes`, `shared` and `state`.
-        cloud_storage: folder of the host that users see as `cloud-storage`: mounted buckets.
+        buckets: what mounts `files.buckets`, and those of the stack's cloud.
 
     Attributes:
         url: where users log in.
@@ -46,7 +47,7 @@ class JupyterHubHost(pulumi.ComponentResource):
         images: ImageStore,
         proxy: TraefikProxy,
         volumes: Mapping[str, SharedVolume],
-        cloud_storage: str | None = None,
+        buckets: Buckets | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         if missing := secrets.missing(args.login.kind):
@@ -59,6 +60,11 @@ class JupyterHubHost(pulumi.ComponentResource):
                 f"JupyterHubHost {name}: volumes lacks {', '.join(sorted(absent))}; give a "
                 "SharedVolume for each. Nothing was changed."
             )
+        if args.files.buckets and buckets is None:
+            raise ConfigError(
+                f"JupyterHubHost {name}: files.buckets are mounted by Buckets; give it as "
+                "`buckets`. Nothing was changed."
+            )
         super().__init__("jupyterhub:index:JupyterHubHost", name, {}, opts)
 
         made = pick(__package__, "docker").create(
@@ -70,7 +76,7 @@ class JupyterHubHost(pulumi.ComponentResource):
             proxy,
             volumes,
             self,
-            cloud_storage,
+            buckets,
         )
         self.args = args
         self.url = proxy.url

@@ -11,6 +11,7 @@ import pulumi
 import pulumi_docker as docker
 
 from ..args import secret
+from ..buckets.component import Buckets
 from ..images import Image, ImageStore
 from ..platforms import containers
 from ..platforms.docker_host import DockerHost
@@ -45,7 +46,7 @@ def create(
     proxy: TraefikProxy,
     volumes: Mapping[str, SharedVolume],
     parent: pulumi.Resource,
-    cloud_storage: str | None = None,
+    buckets: Buckets | None = None,
 ) -> Made:
     """Makes the network, the guard that closes it, and the hub behind the proxy."""
     image = images.get(args.image)
@@ -73,7 +74,7 @@ def create(
         homes=volumes["homes"].volume,
         shared=volumes["shared"].volume,
         environment=reach,
-        cloud_storage=cloud_storage,
+        cloud_storage=buckets.folder if buckets else None,
         scratch=scratch,
         examples=examples,
     )
@@ -100,6 +101,7 @@ def create(
             containers.mount(volumes["shared"].volume, "/srv/shared"),
             containers.mount(proxy.routes_volume, "/srv/routes"),
             *([containers.mount(scratch, "/srv/scratch")] if scratch else []),
+            *([containers.mount(buckets.asked, "/srv/asked")] if buckets else []),
         ],
         uploads=[
             containers.file(

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import StringConstraints, model_validator
 
 from ..args import Args, field
+from ..buckets.args import BucketArgs, BucketName, found_twice
 from .effects import HUB_REPLACED, NEXT_START
 from .login import UserName
 
@@ -93,6 +94,11 @@ class FilesArgs(Args):
         ),
         change=NEXT_START,
     )
+    buckets: dict[BucketName, BucketArgs] = field(
+        {},
+        description="Buckets that users find under `cloud-storage/`, by name.",
+        change=NEXT_START + "; one that is taken away is only no longer shown",
+    )
     scratch: bool = field(
         False,
         description=(
@@ -106,3 +112,12 @@ class FilesArgs(Args):
         description="`/cvmfs` of the host, which has to have it (`software.cvmfs` of a VM).",
         change=NEXT_START,
     )
+
+    @model_validator(mode="after")
+    def _buckets_have_names_of_their_own(self) -> Self:
+        for name, entry in found_twice(self.buckets):
+            raise ValueError(
+                f"bucket `{name}` has access `scratch`, so users write to it as `{entry}`; another "
+                "bucket has this name: give one of them another"
+            )
+        return self

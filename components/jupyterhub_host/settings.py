@@ -37,7 +37,7 @@ def settings_document(
     homes: pulumi.Input[str],
     shared: pulumi.Input[str],
     environment: dict[str, str],
-    cloud_storage: str | None = None,
+    cloud_storage: pulumi.Input[str] | None = None,
     scratch: pulumi.Input[str] | None = None,
     examples: pulumi.Input[str] | None = None,
 ) -> dict[str, Any]:

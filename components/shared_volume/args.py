@@ -10,6 +10,8 @@ from pydantic import model_validator
 
 from ..args import Args, InputStr, field, matching
 
+# What every hub keeps, each on a volume.
+KEPT = ("homes", "shared", "state", "certificates", "uploads")
 _REFUSED = "refused while the old one is protected; nothing is copied between the two"
 
 

@@ -163,8 +163,8 @@ def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resour
         region=site.region,
         opts=site.options(parent),
     )
-    remote = f":s3,provider=AWS,env_auth=true,region={site.region}:"
-    return Made(bucket, bucket.id, "bucket", bucket.bucket.apply(lambda known: f"{remote}{known}"))
+    remote = {"type": "s3", "provider": "AWS", "env_auth": "true", "region": site.region or ""}
+    return Made(bucket, bucket.id, "bucket", remote=pulumi.Output.from_input(remote))
 
 
 def _trust(service: str) -> str:

@@ -120,5 +120,6 @@ def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resour
         public_access_prevention="enforced",
         opts=_kept(args, site, parent, "name", "location", "project"),
     )
-    remote = ":gcs,env_auth=true,bucket_policy_only=true:"
-    return Made(bucket, bucket.name, "bucket", bucket.name.apply(lambda known: f"{remote}{known}"))
+    # Without a key, rclone takes what the machine's own account may.
+    remote = {"type": "google cloud storage", "env_auth": "true", "bucket_policy_only": "true"}
+    return Made(bucket, bucket.name, "bucket", remote=pulumi.Output.from_input(remote))

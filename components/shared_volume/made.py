@@ -19,7 +19,7 @@ class Made:
         source: what is mounted: the disk under /dev/disk/by-id, or `server:/path`.
         options: mount options.
         zone: where it is, if it can be used from there only.
-        environment: what rclone has to know to open a bucket, where a machine has no role.
+        remote: how rclone opens a bucket, by the names of its options.
         admit: lets a machine's network in, where a volume has a door of its own; called by the
             platform's CloudVM with its network facts, returns what to wait for.
     """
@@ -30,5 +30,5 @@ class Made:
     source: pulumi.Output[str] | None = None
     options: str = "defaults"
     zone: pulumi.Output[str] | None = None
-    environment: pulumi.Output[dict[str, str]] | None = None
+    remote: pulumi.Output[dict[str, str]] | None = None
     admit: Callable[..., list[pulumi.Resource]] | None = field(default=None, compare=False)

@@ -97,13 +97,13 @@ def _bucket(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resour
         region=site.region,
         opts=site.options(parent, additional_secret_outputs=["secret"]),
     )
-    environment = pulumi.Output.all(
-        OS_AUTH_URL=site.looked_up("the address of Keystone", lambda: _keystone(site)),
-        OS_APPLICATION_CREDENTIAL_ID=credential.id,
-        OS_APPLICATION_CREDENTIAL_SECRET=credential.secret,
+    remote = pulumi.Output.all(
+        type="swift",
+        auth=site.looked_up("the address of Keystone", lambda: _keystone(site)),
+        application_credential_id=credential.id,
+        application_credential_secret=credential.secret,
     )
-    source = container.name.apply(":swift,env_auth=true:{}".format)
-    return Made(container, container.name, "bucket", source, environment=environment)
+    return Made(container, container.name, "bucket", remote=remote)
 
 
 def _keystone(site: Site) -> pulumi.Output[str]:

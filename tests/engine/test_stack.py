@@ -12,7 +12,7 @@ import pytest
 from tests.checkout import ENGINE, Checkout, running
 
 IMAGES = [{"title": "Python", "source": {"build": "images/notebook"}}]
-KEPT = {"homes", "shared", "state", "certificates"}
+KEPT = {"homes", "shared", "state", "certificates", "uploads"}
 
 
 @pytest.fixture(scope="module")

@@ -410,22 +410,24 @@ def test_openstack_adopts_a_volume_by_id_and_boots_from_one() -> None:
 @pytest.mark.parametrize(
     ("name", "remote"),
     [
-        ("aws.happy.full.yaml", ":s3,provider=AWS,env_auth=true,region=eu-central-1:my-bucket"),
-        ("gcp.happy.full.yaml", ":gcs,env_auth=true,bucket_policy_only=true:"),
-        ("openstack.happy.full.yaml", ":swift,env_auth=true:"),
+        ("aws.happy.full.yaml", {"type": "s3", "env_auth": "true", "region": "eu-central-1"}),
+        ("gcp.happy.full.yaml", {"type": "google cloud storage", "env_auth": "true"}),
+        ("openstack.happy.full.yaml", {"type": "swift"}),
     ],
 )
-def test_a_bucket_is_mounted_by_a_container_of_its_own(name: str, remote: str) -> None:
+def test_a_clouds_bucket_is_mounted_by_a_container_of_its_own(
+    name: str, remote: dict[str, str]
+) -> None:
     recorder, _ = compose(name)
-    mount = recorder.inputs["docker:index/container:Container", "datasets-bucket-mount"]
-    assert mount["command"][0] == "datasets"
-    assert mount["command"][1].startswith(remote)
+    mount = recorder.inputs["docker:index/container:Container", "buckets"]
+    (told,) = mount["uploads"]
+    (told,) = json.loads(told["content"])["buckets"].values()
+    assert remote.items() <= told["remote"].items()
+    assert (told["access"], told["writable"]) == ("shared", True)
     assert mount["mounts"][0]["bindOptions"] == {"propagation": "rshared"}
     assert mount.get("privileged") is None
     hub = recorder.inputs["docker:index/container:Container", "hub"]
-    assert '"cloud_storage": "/srv/buckets"' in str(hub["uploads"]).replace("\\", "")
-    gate = recorder.inputs["pulumi:index:Stash", "vm-ready"]
-    assert "/srv/buckets" in gate["input"]["desired"]
+    assert '"cloud_storage": "jupyterhub-test-buckets"' in str(hub["uploads"]).replace("\\", "")
 
 
 def test_a_host_gets_no_cloud() -> None:

@@ -63,7 +63,7 @@ def full() -> Iterator[tuple[Recorder, dict[str, Any]]]:
     yield compose("local.happy.full.yaml")
 
 
-KEPT = ["homes", "shared", "state", "certificates"]
+KEPT = ["homes", "shared", "state", "certificates", "uploads"]
 
 
 @pytest.mark.parametrize("name", KEPT)

@@ -159,7 +159,7 @@ def test_cloud_init_alone_makes_it_ready(world: Surroundings) -> None:
     world.timed("power on to ready", lambda: world.boot(machine))
     found = world.host.run("findmnt -no SOURCE,FSTYPE,OPTIONS /srv/data; ls /srv/data").stdout
     assert "xfs" in found and "nosuid" in found and "prjquota" in found
-    assert found.split()[-4:] == ["certificates", "homes", "shared", "state"]
+    assert found.split()[-5:] == ["certificates", "homes", "shared", "state", "uploads"]
     assert "169.254.0.0/16 drop" in world.host.run("sudo nft list table inet jh_metadata").stdout
     document = "sudo zcat -f /var/lib/cloud/instance/user-data.txt"
     assert "PRIVATE" not in world.host.run(document).stdout

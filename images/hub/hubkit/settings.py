@@ -209,7 +209,7 @@ class Settings(Document):
     announcement: str
     admin_access: bool
     environment: dict[str, str]
-    cloud_storage: str | None = None  # folder of the host with mounted buckets
+    cloud_storage: str | None = None  # the volume that buckets are mounted in
 
 
 class Secrets(Document):

@@ -14,10 +14,11 @@ from typing import Any
 
 import docker
 from dockerspawner import DockerSpawner
+from jupyterhub import orm
 from tornado import web
 from traitlets import Instance, default
 
-from . import admission, firewall, homes, labels, names, options
+from . import admission, buckets, firewall, homes, labels, names, options
 from .admission import NoRoom, Promise
 from .settings import Group, Image, Limits, Settings, Volume
 
@@ -25,7 +26,7 @@ HOMES, SHARED = Path("/srv/homes"), Path("/srv/shared")
 SCRATCH = Path("/srv/scratch")
 GROUPS = ".groups"  # among the homes; no user's folder can be called so
 # In the home:
-CLOUD_STORAGE = "cloud-storage"  # mounted buckets
+CLOUD_STORAGE = "cloud-storage"  # buckets
 EXAMPLES = "examples"
 SCRATCH_FOLDER = "scratch-not-kept"
 TOGETHER = "WORK_TOGETHER"  # tells images that several people use one server
@@ -113,6 +114,8 @@ class HubSpawner(DockerSpawner):
         except (NoRoom, firewall.NotClosed, homes.UnsafeFolder) as error:
             self.log.warning("Server of %s not started: %s", self.user.name, error)
             raise _refused(str(error)) from None
+        if self.settings.cloud_storage:
+            buckets.ask(names.escaped(self.user.name), self._who_has_a_server())
         self._apply(choice.image, choice.limits, groups)
         return await self._in_turn()
 
@@ -138,6 +141,12 @@ class HubSpawner(DockerSpawner):
         await super().stop(now)
         if self.settings.files.scratch and not self._has_another_server():
             await self._on_engine(homes.remove, SCRATCH, names.escaped(self.user.name))
+
+    async def run_post_stop_hook(self) -> None:
+        """After every end of a server, however it came: JupyterHub calls `stop` not for all."""
+        await super().run_post_stop_hook()
+        if self.settings.cloud_storage:
+            buckets.forget_all_but(self._who_has_a_server())
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the page shows while a user waits."""
@@ -278,6 +287,12 @@ class HubSpawner(DockerSpawner):
     def _has_another_server(self) -> bool:
         return any(each.active for each in self.user.spawners.values() if each is not self)
 
+    def _who_has_a_server(self) -> set[str]:
+        """Everybody's escaped names, by the database: it knows them before all are looked at."""
+        running = self.db.query(orm.User.name).join(orm.Spawner, orm.Spawner.user_id == orm.User.id)
+        having = running.filter(orm.Spawner.server_id.is_not(None))
+        return {names.escaped(name) for (name,) in having}
+
     def _apply(self, image: Image, limits: Limits, groups: list[str]) -> None:
         shared = self._host_path(self.settings.volumes["shared"])
         homes_path = self._host_path(self.settings.volumes["homes"])
@@ -303,10 +318,13 @@ class HubSpawner(DockerSpawner):
             self.volumes[path] = f"{image.home}/{SCRATCH_FOLDER}"
         if self.settings.files.cvmfs:
             self.volumes["/cvmfs"] = {"bind": "/cvmfs", "mode": "ro,rslave"}
-        if buckets := self.settings.cloud_storage:
-            # A bucket whose mount restarts appears again in servers that run.
+        if storage := self.settings.cloud_storage:
+            path = (
+                f"{self._host_path(Volume(volume=storage))}/users/{names.escaped(self.user.name)}"
+            )
+            # A bucket whose mount comes later, or again, appears in servers that run.
             own = {"bind": f"{image.home}/{CLOUD_STORAGE}", "mode": "rw,rslave"}
-            self.volumes[buckets] = own
+            self.volumes[path] = own
         self.read_only_volumes = {shared: f"{image.home}/shared"}
         if examples := self.settings.files.examples:
             # A bind of the volume's path: as a volume, the engine would copy the image's files in.
