@@ -42,6 +42,7 @@ USER = re.compile(r"[a-z0-9-]+")  # as the hub escapes names
 EVERY = 0.2  # seconds between two looks at who has a server
 LOOK_AGAIN = 2.0  # seconds between two looks at a bucket's mounts
 PROBE_WELL, PROBE_ILL = 30.0, 5.0  # seconds between two questions to a store
+PROBE_WITHIN = 10.0  # seconds for its answer
 LAST_UPLOADS = 8.0  # seconds at the end
 
 # An unreachable store is an error in seconds. What is written meanwhile is uploaded again and
@@ -207,13 +208,13 @@ class Rclone:
             text = text.replace(each, "***")
         return text
 
-    def call(self, path: str, **values: Any) -> dict[str, Any]:
-        """One call of its API."""
+    def call(self, path: str, within: float = 120, **values: Any) -> dict[str, Any]:
+        """One call of its API, at most so many seconds."""
         head = {"Authorization": self._login, "Content-Type": "application/json"}
         request = urllib.request.Request(self._url + path, json.dumps(values).encode(), head)
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with direct.open(request, timeout=120) as answer:
+            with direct.open(request, timeout=within) as answer:
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             raise Failed(self.scrubbed(_said(error.read()))) from None
@@ -375,7 +376,8 @@ class Keeper(threading.Thread):
         where = f"{self._bucket.root}/{PROBED}"
         before = self._trouble
         try:
-            self._rclone.call("operations/list", fs=f"{self._bucket.name}:", remote=where)
+            remote = f"{self._bucket.name}:"
+            self._rclone.call("operations/list", PROBE_WITHIN, fs=remote, remote=where)
             self._trouble = None
         except Failed as error:
             self._trouble = in_words(str(error))

@@ -420,8 +420,8 @@ def test_a_clouds_bucket_is_mounted_by_a_container_of_its_own(
 ) -> None:
     recorder, _ = compose(name)
     mount = recorder.inputs["docker:index/container:Container", "buckets"]
-    (told,) = mount["uploads"]
-    (told,) = json.loads(told["content"])["buckets"].values()
+    (file,) = mount["uploads"]["value"]  # a secret
+    (told,) = json.loads(file["content"])["buckets"].values()
     assert remote.items() <= told["remote"].items()
     assert (told["access"], told["writable"]) == ("shared", True)
     assert mount["mounts"][0]["bindOptions"] == {"propagation": "rshared"}
