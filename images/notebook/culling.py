@@ -1,8 +1,8 @@
 """Says in JupyterLab that the hub is about to stop this server, and what counts as using it.
 
-A page that is merely open asks for its lists every ten seconds, and by itself each question counts:
-a server whose page nobody touches would never be idle. Here a question doesn't count; a key, a
-click or a scroll in the page does, and whatever kernels and terminals do, as ever.
+A page that is merely open asks for its lists every ten seconds, which Jupyter takes for activity: a
+server whose page nobody touches would never be idle. Here a question doesn't count, nor that the
+page keeps its layout; a key, a click or a scroll does, and what kernels and terminals do, as ever.
 
 The page's side is labextension/static/remoteEntry.js: it shows what this says, and no more.
 """
@@ -116,12 +116,13 @@ def _since(moment: datetime) -> float:
     return (datetime.now(UTC) - moment).total_seconds()
 
 
-def _questions_do_not_count() -> None:
-    """Takes what a page asks for by itself from what Jupyter takes for activity."""
+def _only_use_counts() -> None:
+    """Takes what a page does by itself from what Jupyter takes for activity."""
     count = APIHandler.update_api_activity
 
     def update_api_activity(self: APIHandler) -> None:
-        if self.request.method != "GET":
+        keeps_its_layout = "/lab/api/" in self.request.path
+        if self.request.method != "GET" and not keeps_its_layout:
             count(self)
 
     APIHandler.update_api_activity = update_api_activity
@@ -134,6 +135,6 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(app: Any) -> None:
     limits = Limits(dict(os.environ))
     if limits.timeout:
-        _questions_do_not_count()
+        _only_use_counts()
     url = f"{app.web_app.settings['base_url']}api/culling"
     app.web_app.add_handlers(".*$", [(url, CullingHandler, {"limits": limits, "app": app})])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -77,6 +78,9 @@ def test_without_culling_the_page_asks_once(culling: Any) -> None:
 
 def test_jupyterlab_finds_the_extension() -> None:
     described = json.loads((NOTEBOOK / "labextension/package.json").read_text())
-    script = NOTEBOOK / "labextension" / described["jupyterlab"]["_build"]["load"]
-    assert f'const NAME = "{described["name"]}"' in script.read_text()
+    path, _, version = described["jupyterlab"]["_build"]["load"].partition("?v=")
+    script = (NOTEBOOK / "labextension" / path).read_bytes()
+    assert f'const NAME = "{described["name"]}"' in script.decode()
+    # Browsers keep it for a year, by its whole address.
+    assert version == hashlib.sha256(script).hexdigest()[:12]
     assert f"labextensions/{described['name']}\n" in (NOTEBOOK / "Dockerfile").read_text()

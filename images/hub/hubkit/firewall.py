@@ -12,6 +12,7 @@ METADATA = ("169.254.0.0/16", "fd00:ec2::254")
 # Whether what goes from one port of a bridge to another passes any rules at all.
 BRIDGES_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 NAMES_AT = "169.254.169.254"  # on Google's cloud names are looked up at the metadata address
+_MARK = "MARK"  # its place in the rules
 
 
 class NotClosed(Exception):
@@ -31,11 +32,7 @@ def ruleset(network: Network) -> str:
     comes nobody but this host: neither neighbours on the same bridge, whatever Docker's rules say,
     nor machines that send their packets for it here.
     """
-    rules = _rules(network)
-    return rules.replace(_MARK, mark(network))
-
-
-_MARK = "MARK"
+    return _rules(network).replace(_MARK, mark(network))
 
 
 def mark(network: Network) -> str:

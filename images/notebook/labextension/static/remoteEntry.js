@@ -13,7 +13,7 @@
   function activate(app) {
     const { baseUrl, token } = app.serviceManager.serverSettings;
     const login = token ? { Authorization: `token ${token}` } : {};
-    let isUsed = false; // since the last question
+    let isUsed = true; // since the last question; who opens the page uses it
     let isAsking = false;
     let timer = null;
     let shown = null; // the notification's id
