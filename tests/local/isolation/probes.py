@@ -18,22 +18,10 @@ from typing import Any, Protocol
 received: list[str] = []  # datagrams, in the kernel that listens
 
 
-def status(process: int | str = "self") -> dict[str, str]:
-    """Of a process: who it is and what it may."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+def status() -> dict[str, str]:
+    """Of this process: who it is and what it may."""
+    lines = Path("/proc/self/status").read_text().splitlines()
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-
-
-def status_of(*command: str) -> dict[str, str]:
-    """Of a program that waits for its input."""
-    program = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        while status(program.pid)["Name"].startswith("python"):
-            time.sleep(0.01)  # it isn't there yet
-        return status(program.pid)
-    finally:
-        program.kill()
-        program.wait()
 
 
 def says(*command: str) -> tuple[int, str]:
@@ -82,7 +70,8 @@ def devices() -> list[str]:
     usual = {"null", "zero", "full", "random", "urandom", "tty", "ptmx", "console"}
     found = []
     for path in Path("/dev").iterdir():
-        if path.is_block_device() or (path.is_char_device() and path.name not in usual):
+        is_odd = path.is_char_device() and path.name not in usual
+        if not path.is_symlink() and (is_odd or path.is_block_device()):
             found.append(path.name)
     return found
 
