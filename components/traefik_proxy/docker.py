@@ -21,6 +21,12 @@ ROUTES = "/routes"  # Traefik's directory of rules; the hub writes one file of i
 CERTIFICATES = "/certificates"
 HEADERS = "secure-headers"
 YEAR = 365 * 24 * 3600  # seconds
+# With forward secrecy, and authenticated as a whole; those of TLS 1.3 are always such.
+CIPHERS = [
+    f"TLS_ECDHE_{key}_WITH_{cipher}"
+    for cipher in ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384", "CHACHA20_POLY1305_SHA256")
+    for key in ("ECDSA", "RSA")
+]
 _AUTHORITY = "/run/tls/authority.pem"
 _CERTIFICATE, _KEY = "/run/tls/tls.crt", "/run/tls/tls.key"
 
@@ -195,9 +201,12 @@ def dynamic_rules(args: TraefikProxyArgs) -> dict[str, Any]:
             "routers": {f"tcp{i}": _tcp_router(i) for i, _ in numbered},
             "services": {f"tcp{i}": _tcp_service(route) for i, route in numbered},
         }
+    if args.tls.kind is not TlsKind.none:
+        default = {"minVersion": "VersionTLS12", "cipherSuites": CIPHERS}
+        rules["tls"] = {"options": {"default": default}}
     if args.tls.kind is TlsKind.provided:
         files = {"certFile": _CERTIFICATE, "keyFile": _KEY}
-        rules["tls"] = {
+        rules["tls"] |= {
             "certificates": [files],
             "stores": {"default": {"defaultCertificate": files}},
         }

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # memory_limit.py and together.py are beside this
+sys.path.insert(0, str(Path(__file__).parent))  # culling.py and others are beside this file
 
 # Set by the hub on the server that a group has in common.
 together = bool(os.environ.get("WORK_TOGETHER"))
@@ -17,6 +17,7 @@ c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash", "-l"]}
 # Extensions that a class doesn't need; each costs time at the start of every server.
 c.ServerApp.jpserver_extensions = {
     "jupyter_lsp": False,
+    "culling": True,
     "jupyter_server_ydoc": False,  # `together` is the same, and saves at the end
     "jupyter_server_fileid": together,
     "together": together,

@@ -59,3 +59,18 @@ def test_from_the_login_page_to_a_cell(
     assert output.text == "42"
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output img"))
     browser.save_screenshot(str(artefacts / "jupyterlab.png"))
+
+
+def test_the_teacher_stops_everybodys_servers(
+    class_hub: Checkout, browser: webdriver.Chrome
+) -> None:
+    """Also where admins can't open other people's servers: stopping is no opening."""
+    for each in ("stopped1", "stopped2"):
+        student(class_hub, each).start("Small")
+    wait = WebDriverWait(browser, 60)
+    browser.get(f"{class_hub.url}/hub/login?next=%2Fhub%2Fadmin")
+    for field, value in (("username", "admin_user"), ("password", "admin_password")):
+        browser.find_element(By.ID, f"{field}_input").send_keys(class_hub.outputs[value])
+    browser.find_element(By.ID, "login_submit").click()
+    wait.until(lambda b: b.find_element(By.XPATH, "//button[.='Stop All']")).click()
+    wait.until(lambda _: not class_hub.containers("user"))

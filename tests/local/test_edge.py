@@ -1,4 +1,7 @@
-"""The edge: TLS, redirect, routes of one's own; and a host without room."""
+"""The edge: redirect, routes of one's own, a provided certificate; and a host without room.
+
+What the world sees of it otherwise: isolation/test_outside.py.
+"""
 
 from __future__ import annotations
 
@@ -53,35 +56,11 @@ def test_http_only_redirects(hub: Checkout) -> None:
     assert answer.headers["location"] == "https://127.0.0.1:8449/hub/login"
 
 
-def test_files_are_taken_for_what_they_say_they_are(hub: Checkout) -> None:
-    headers = requests.get(f"{hub.outputs['url']}/hub/login", verify=False, timeout=10).headers
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-    # Browsers would no longer let anybody accept a self-signed certificate.
-    assert "Strict-Transport-Security" not in headers
-
-
-def test_a_session_over_tls(hub: Checkout) -> None:
-    url = hub.outputs["url"]
-    assert url == "https://127.0.0.1:8449"
-    anna = logged_in(url, "anna", hub.secrets()["class_password"], verify=False)
-    assert all(cookie.secure for cookie in anna.session.cookies if "login" in cookie.name)
-    anna.start()
-    assert anna.run("print(6 * 7)") == "42"  # the websocket goes over TLS, too
-    anna.stop()
-
-
 def test_a_route_of_ones_own_comes_before_the_hubs(hub: Checkout) -> None:
     assert (
         requests.get(f"{hub.outputs['url']}/docs/x", verify=False, timeout=10).text
         == "own container"
     )
-
-
-def test_no_dashboard_and_no_api_at_the_edge(hub: Checkout) -> None:
-    for path in ("dashboard/", "api/rawdata"):
-        answer = requests.get(f"{hub.outputs['url']}/{path}", verify=False, timeout=10)
-        assert "/hub/" in answer.url or answer.status_code == 404
 
 
 def test_the_access_is_logged(hub: Checkout) -> None:

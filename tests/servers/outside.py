@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 
+@dataclass(frozen=True)
+class Machine:
+    """A machine that is up."""
+
+    address: str
+    router: str  # this host's address, as it knows it
+    _namespace: str
+
+    def run(self, code: str) -> str:
+        """What a Python program prints there."""
+        command = ["ip", "netns", "exec", self._namespace, sys.executable, "-c", code]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 @contextmanager
-def machine(address: str, command: list[str | Path]) -> Iterator[None]:
+def machine(address: str, command: list[str | Path]) -> Iterator[Machine]:
     """Runs a command on a machine of this address; both are gone afterwards."""
     mark = f"{zlib.crc32(address.encode()) % 10_000:04}"
     name, here, there = f"jh-out{mark}", f"jh-a{mark}", f"jh-b{mark}"
@@ -32,7 +48,7 @@ def machine(address: str, command: list[str | Path]) -> Iterator[None]:
         pytest.skip("needs root, to make a network namespace for a machine beyond this one")
     server = subprocess.Popen(["ip", "netns", "exec", name, *command])
     try:
-        yield
+        yield Machine(address, router, name)
     finally:
         server.terminate()
         server.wait()

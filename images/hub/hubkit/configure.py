@@ -10,7 +10,7 @@ from typing import Any
 
 from . import admins, collect, login, together
 from .proxy import SafeTraefikProxy
-from .settings import Culling, Secrets, Settings
+from .settings import Culling, LoginKind, Secrets, Settings
 from .spawner import HOMES, HubSpawner
 
 STATE = Path("/srv/state")
@@ -48,6 +48,9 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
     if folder := settings.files.collect:
         c.JupyterHub.extra_handlers += collect.handlers(HOMES, folder)
         c.JupyterHub.template_vars["collect"] = folder
+    # A learning platform sends its people by a form: a browser would keep such cookies back.
+    if settings.login.kind is not LoginKind.lti13:
+        c.JupyterHub.tornado_settings = {"cookie_options": {"samesite": "Lax"}}
     if not settings.admin_access:
         admins.close_servers()
     c.JupyterHub.log_level = "INFO"

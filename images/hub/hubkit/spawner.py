@@ -20,7 +20,7 @@ from traitlets import Instance, default
 
 from . import admission, buckets, firewall, homes, labels, names, options
 from .admission import NoRoom, Promise
-from .settings import Group, Image, Limits, Settings, Volume
+from .settings import Culling, Group, Image, Limits, Settings, Volume
 
 HOMES, SHARED = Path("/srv/homes"), Path("/srv/shared")
 SCRATCH = Path("/srv/scratch")
@@ -342,7 +342,8 @@ class HubSpawner(DockerSpawner):
         often = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(max(1, min(300, culling.timeout // 4)))}
         home = {"HOME": image.home, "JUPYTERHUB_ROOT_DIR": self._start_folder(image)}
         together = {TOGETHER: "1"} if self._common else {}
-        return often | home | self.settings.environment | image.environment | together
+        told = often | _told_of_culling(culling) | home
+        return told | self.settings.environment | image.environment | together
 
     def _start_folder(self, image: Image) -> str:
         """The home; in a common server the group's folder, so that its members have all of it."""
@@ -360,6 +361,17 @@ class HubSpawner(DockerSpawner):
 
     async def _on_engine(self, function: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+
+def _told_of_culling(culling: Culling) -> dict[str, str]:
+    """So that a server can warn who works in it: images/notebook/culling.py."""
+    if not culling.enabled:
+        return {}
+    return {
+        "CULLING_TIMEOUT": str(culling.timeout),
+        "CULLING_MAX_AGE": str(culling.max_age),
+        "CULLING_BUSY": "true" if culling.cull_busy else "false",
+    }
 
 
 def _group_folder(group: str) -> str:

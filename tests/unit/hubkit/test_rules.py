@@ -96,9 +96,33 @@ def test_the_firewall_drops_first_and_opens_only_what_is_named() -> None:
         "ip6 daddr fd00:ec2::254 drop",
         "ct state established,related accept",
         'iifname "jh-1" ip daddr 10.1.0.1 tcp dport { 8081, 8786 } accept',
-        "fib daddr type local drop",
+        f'fib daddr type local drop comment "{firewall.mark(NETWORK)}"',
     ]
-    assert 'iifname { "jh-1", "jh-2" } jump closed' in lines
+    jump = lines.index('iifname { "jh-1", "jh-2" } jump closed')
+    into = 'iifname != "lo" ip daddr 10.1.0.0/20 ct state { new, invalid } drop'
+    assert lines[jump + 1] == into
+
+
+def test_rules_of_other_settings_do_not_count() -> None:
+    more = NETWORK.model_copy(update={"open_ports": [8081]})
+    assert firewall.mark(NETWORK) not in firewall.ruleset(more)
+
+
+@pytest.mark.parametrize("found", ["0\n", None])
+def test_no_server_starts_where_bridges_pass_by_all_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str | None
+) -> None:
+    switch = tmp_path / "bridge-nf-call-iptables"
+    monkeypatch.setattr(firewall, "is_closed", lambda _: True)
+    monkeypatch.setattr(firewall, "BRIDGES_FILTER", switch)
+    switch.write_text("1\n")
+    firewall.require(NETWORK)
+    if found is None:
+        switch.unlink()
+    else:
+        switch.write_text(found)
+    with pytest.raises(firewall.NotClosed, match=r"net\.bridge\.bridge-nf-call-iptables=1"):
+        firewall.require(NETWORK)
 
 
 def test_each_network_has_its_own_table() -> None:

@@ -1,0 +1,88 @@
+"""One hub for the whole suite: TLS, open to the network, a roster, an image of every kind."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import urllib3
+
+from tests.checkout import Checkout, running
+from tests.client import User, logged_in
+from tests.local.kinds import KINDS
+from tests.local.test_roster import passwords
+from tests.servers import outside
+
+urllib3.disable_warnings()
+NUMBER, HTTPS_PORT = 20, 8470
+LIMITS = {"memory_limit": "768M", "cpu_limit": 1}
+
+
+@pytest.fixture(scope="package")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    config = {
+        "hub": {
+            "login": {"kind": "roster", "users": ["anna", "ben", "late", *KINDS]},
+            "images": [
+                {"title": kind, "source": source, **LIMITS} for kind, source in KINDS.items()
+            ],
+        },
+        "proxy": {
+            "bind_address": "0.0.0.0",
+            "https_port": HTTPS_PORT,
+            "tls": {"kind": "self_signed"},
+        },
+    }
+    with running(tmp_path_factory.mktemp("isolation"), "tiso", NUMBER, config) as checkout:
+        yield checkout
+
+
+@pytest.fixture(scope="package")
+def known(hub: Checkout) -> dict[str, str]:
+    """Everybody's password."""
+    return passwords(hub)
+
+
+def log_in(hub: Checkout, known: dict[str, str], name: str) -> User:
+    return logged_in(f"https://127.0.0.1:{HTTPS_PORT}", name, known[name], verify=False)
+
+
+@pytest.fixture(scope="package")
+def anna(hub: Checkout, known: dict[str, str]) -> Iterator[User]:
+    """Who is attacked."""
+    user = log_in(hub, known, "anna")
+    user.start("notebook")
+    yield user
+    user.stop()
+
+
+@pytest.fixture(scope="package")
+def ben(hub: Checkout, known: dict[str, str]) -> Iterator[User]:
+    """Who attacks."""
+    user = log_in(hub, known, "ben")
+    user.start("notebook")
+    yield user
+    user.stop()
+
+
+@pytest.fixture(scope="package", params=KINDS)
+def inside(request: pytest.FixtureRequest, hub: Checkout, known: dict[str, str]) -> Iterator[User]:
+    """Somebody in a container of each kind, who is called like it."""
+    user = log_in(hub, known, request.param)
+    user.start(request.param)
+    yield user
+    user.stop()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[outside.Machine]:
+    """A machine of the same network as this host."""
+    with outside.machine("203.0.113.9", ["sleep", "600"]) as machine:
+        yield machine
+
+
+def addresses() -> set[str]:
+    """This host's own, of version 4."""
+    shown = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout
+    return {each for each in shown.split() if ":" not in each}
