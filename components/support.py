@@ -81,6 +81,7 @@ def faults(config: Any) -> Iterator[Fault]:
     yield from _user_data(config)
     yield from _gpus(config)
     yield from _subdomains(config)
+    yield from _quota(config)
     if platform in _NEEDS_ZONE and not config.site.zone:
         yield Fault(
             ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
@@ -115,6 +116,15 @@ def _subdomains(config: Any) -> Iterator[Fault]:
         yield Fault(("proxy.tls.kind", tls.kind.value, why))
     elif not names or f"*.{names[0]}" not in names:
         yield Fault(("proxy.tls.domains", ", ".join(names) or "nothing", wanted))
+
+
+def _quota(config: Any) -> Iterator[Fault]:
+    """Only a disk of its own can count a folder's files."""
+    quota = config.hub.files.disk_quota
+    for name in ("homes", "shared") if quota else ():
+        if getattr(config.volumes, name).kind.value == "filesystem":
+            why = f"nothing, while volumes.{name}.kind is `filesystem`: NFS limits no folders"
+            yield Fault(("hub.files.disk_quota", str(int(quota)), why))
 
 
 def _gpus(config: Any) -> Iterator[Fault]:

@@ -19,7 +19,7 @@ from components.jupyterhub_host.args import JupyterHubHostArgs
 from components.shared_volume.bucket import FOLDER, BucketMount
 
 from .outputs import outputs
-from .preflight import warn_of_size
+from .preflight import warn_of_files, warn_of_size
 
 
 def compose(
@@ -31,6 +31,7 @@ def compose(
 ) -> dict[str, Any]:
     """Makes proxy, hub, Dask and the mounts of buckets, and returns the hub's outputs."""
     warn_of_size(config)
+    warn_of_files(config)
     images = ImageStore(host, config.egress)
     for name, bucket in (buckets or {}).items():
         BucketMount(f"{name}-bucket", name, bucket.made, host, images)
