@@ -16,19 +16,20 @@ import pulumi
 import yaml
 from pydantic import StringConstraints, ValidationError, model_validator
 
-from .args import Args, InputSecret, field
-from .cloud_vm.args import CloudVMArgs
+from .args import Args, InputSecret, field, plain
+from .cloud_vm.args import CloudVMArgs, PublicAddress
 from .dask_cluster.args import DaskClusterArgs
-from .dns.args import DnsArgs
+from .dns.args import DnsArgs, DnsKind
 from .errors import ConfigError, mistakes, path_of, report
 from .images import EgressArgs, egress_here
 from .jupyterhub_host.args import HubSecretsArgs, JupyterHubHostArgs
 from .machine.args import HostArgs
+from .machine.desired import DATA
 from .platforms.docker_host import DockerHostArgs
 from .platforms.site import SiteArgs
 from .shared_volume.args import SharedVolumeArgs
 from .support import faults
-from .traefik_proxy.args import TraefikProxyArgs
+from .traefik_proxy.args import LETS_ENCRYPT, TlsKind, TraefikProxyArgs
 
 PROJECT = "jupyterhub"
 _UNREADABLE = "0" * 64  # stands for an encrypted value where only the file is looked at
@@ -272,6 +273,7 @@ def _stacks(folder: Path) -> str:
 
 def facts(config: StackConfig) -> dict[str, Any]:
     """What the commands need to know of a stack, before there is one."""
+    tls = config.proxy.tls
     ports = {"http": config.proxy.http_port, "api": config.proxy.api_port}
     if config.proxy.entry_point == "websecure":
         ports["https"] = config.proxy.https_port
@@ -283,10 +285,34 @@ def facts(config: StackConfig) -> dict[str, Any]:
         "ports": ports,
         "login": config.hub.login.kind.value,
         "login_file": str(config.hub.login.file) if config.hub.login.file else None,
+        "disk_quota": config.hub.files.disk_quota and int(config.hub.files.disk_quota),
+        "limited": _limited(config) if config.hub.files.disk_quota else {},
+        "names": _names(config),
+        "asks_lets_encrypt": tls.kind is TlsKind.acme
+        and not tls.dns
+        and tls.directory == LETS_ENCRYPT,
+        "address": config.host.address if config.host else None,
+        "has_fixed_address": bool(config.vm and config.vm.network.address is PublicAddress.fixed),
         "subnets": [config.hub.network.subnet, *([config.dask.subnet] if config.dask else [])],
         "site": config.site.model_dump(mode="json"),
         "rebuild": config.vm.rebuild if config.vm else 0,
     }
+
+
+def _limited(config: StackConfig) -> dict[str, str | None]:
+    """Folders that a disk quota is about; None for one that the engine makes."""
+    made = None if config.platform is Platform.local else DATA
+    given = {name: plain(getattr(config.volumes, name).path) for name in ("homes", "shared")}
+    return {name: path or (made and f"{made}/{name}") for name, path in given.items()}
+
+
+def _names(config: StackConfig) -> list[str]:
+    """Names that somebody has to make point to the hub: the stack makes the others itself."""
+    own = [str(name) for name in config.proxy.tls.domains]
+    if config.dns.name and not own:
+        own = [str(config.dns.name)]
+    managed = config.dns.name if config.dns.kind is DnsKind.managed else None
+    return [name for name in own if name != managed and not name.startswith("*.")]
 
 
 def main(arguments: list[str]) -> int:

@@ -83,6 +83,7 @@ def faults(config: Any) -> Iterator[Fault]:
     yield from _gpus(config)
     yield from _subdomains(config)
     yield from _buckets(config)
+    yield from _quota(config)
     if platform in _NEEDS_ZONE and not config.site.zone:
         yield Fault(
             ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
@@ -136,6 +137,15 @@ def _buckets(config: Any) -> Iterator[Fault]:
             if entry in made and entry not in config.hub.files.buckets:
                 taken = f"another access, or another name for volumes.more.{entry}"
                 yield Fault((f"hub.files.buckets.{name}.access", bucket.access.value, taken))
+
+
+def _quota(config: Any) -> Iterator[Fault]:
+    """Only a disk of its own can count a folder's files."""
+    quota = config.hub.files.disk_quota
+    for name in ("homes", "shared") if quota else ():
+        if getattr(config.volumes, name).kind.value == "filesystem":
+            why = f"nothing, while volumes.{name}.kind is `filesystem`: NFS limits no folders"
+            yield Fault(("hub.files.disk_quota", str(int(quota)), why))
 
 
 def _gpus(config: Any) -> Iterator[Fault]:

@@ -22,7 +22,7 @@ from components.dask_cluster.args import for_notebooks
 from components.jupyterhub_host.args import JupyterHubHostArgs
 
 from .outputs import outputs
-from .preflight import warn_of_size
+from .preflight import warn_of_files, warn_of_size
 
 
 def compose(
@@ -37,6 +37,7 @@ def compose(
     `made` are buckets of the stack's own cloud.
     """
     warn_of_size(config)
+    warn_of_files(config)
     images = ImageStore(host, config.egress)
     wanted = _buckets(config, made or {})
     uploads = kept["uploads"]

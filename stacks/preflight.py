@@ -37,8 +37,29 @@ def warn_of_size(config: StackConfig) -> None:
             pulumi.log.warn(text)
 
 
+def warn_of_files(config: StackConfig) -> None:
+    """Says beforehand that the host lacks what homes are to get from it."""
+    if not config.hub.files.cvmfs:
+        return
+    machine = config.vm or config.host
+    if machine:
+        way_out, lacks = "name its repositories in `software.cvmfs`", not machine.software.cvmfs
+    else:
+        way_out = "install CVMFS on it"
+        lacks = _is_here(config) and not Path("/cvmfs").is_dir()
+    if lacks:
+        pulumi.log.warn(
+            f"hub.files.cvmfs: the host has no /cvmfs, and no server will start; {way_out}"
+        )
+
+
+def _is_here(config: StackConfig) -> bool:
+    """Whether the engine is this machine's."""
+    return str(config.docker.host).startswith("unix://")
+
+
 def _host(config: StackConfig) -> sizing.HostSize | None:
-    if config.platform is Platform.local and config.docker.host is None:
+    if config.platform is Platform.local and _is_here(config):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         gpus = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
         return sizing.HostSize(os.cpu_count() or 1, memory, gpus)

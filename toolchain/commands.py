@@ -22,6 +22,7 @@ from . import (
     pointing,
     pulumi_cli,
     python_env,
+    quotas,
     receipt,
     recovery,
     root_needs,
@@ -66,12 +67,14 @@ def up(name: str, accept_empty: str = "", take_over: bool = False) -> None:
     print(f"Setting up stack {name}", flush=True)
     expect(_SETUP_STEPS + 2)
     stack, state = _set_up(name)
+    pointing.require(stack.facts, state)
     recovery.unlock(stack)
     engine = stack.engine
     accepted = {part for part in accept_empty.split(",") if part}
     if engine:  # before anything is refreshed: that would forget a volume that is gone
         recovery.check_owner(stack, engine, state, take_over)
         recovery.check_kept(stack, engine, state, accepted)
+        quotas.check(stack, engine, state)
     vm.check_ids(stack, state)
     vm.check_plugin(stack)
     state = recovery.forget_half_made(stack, state)
@@ -82,6 +85,7 @@ def up(name: str, accept_empty: str = "", take_over: bool = False) -> None:
         _check_ports(stack, engine)
     else:
         state, answers = vm.recover(stack, state)
+        quotas.check(stack, engine, state)
     heading("pulumi up")
     # What is on a machine that doesn't answer can't be asked how it is.
     if not stack.show(*_UP, *(("--refresh",) if answers else ())):
@@ -140,12 +144,12 @@ def _check_ports(stack: Stack, engine: Engine) -> None:
 def _explain_failure(stack: Stack, engine: Engine | None) -> str:
     """The hub's own words, where it is the hub that doesn't start."""
     text = "pulumi up failed, see above. Data is untouched; make up goes on from here."
-    for container in engine.containers(stack.deployment, role="hub") if engine else []:
-        log = engine.log(container["Id"], 40) if engine else ""
-        reasons = [line for line in log.splitlines() if "hub not started:" in line]
-        if reasons:
-            return reasons[-1]
-    return text
+    if engine:
+        logs = [engine.log(c["Id"], 40) for c in engine.containers(stack.deployment, role="hub")]
+    else:
+        logs = [vm.log_of_hub(stack)]
+    reasons = [line for log in logs for line in log.splitlines() if "hub not started:" in line]
+    return reasons[-1] if reasons else text
 
 
 def _wait_for(url: str, elsewhere: str | None) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import paths, pulumi_cli, python_env
+from . import paths, pointing, pulumi_cli, python_env, quotas
 from .secret_config import readable
 from .stack import Stack
 from .steps import Problem
@@ -50,7 +50,7 @@ def show(name: str, wishes: Wishes) -> None:
     found = pulumi_cli.ensure()
     with _stack(name, wishes) as stack:
         _ = stack.facts  # mistakes in the stack file come first
-        remarks = [_ALONE] if wishes.alone else []
+        remarks = [_ALONE] if wishes.alone else _known_beforehand(stack)
         if absent := _absent(stack, found):
             remarks.append(
                 f"Not here: the official plugin for {' and '.join(absent)}. This preview is made "
@@ -64,6 +64,14 @@ def show(name: str, wishes: Wishes) -> None:
             verdict = report(stack, answer, remarks, wishes)
             if verdict:
                 raise Problem(_VERDICTS[verdict])
+
+
+def _known_beforehand(stack: Stack) -> list[str]:
+    """What `up` would stop over or warn of, before Pulumi is asked."""
+    state = stack.exported() or {}
+    if engine := stack.engine:
+        quotas.check(stack, engine, state)
+    return [f"**Warning:** {found.text}." for found in pointing.beforehand(stack.facts, state)]
 
 
 @contextmanager

@@ -152,6 +152,16 @@ def _stop_all(stack: Stack, known: Machine) -> bool:
     return known.run("; ".join(steps), seconds=300).returncode == 0
 
 
+def log_of_hub(stack: Stack) -> str:
+    """What the hub on the machine said last; nothing where it isn't reached."""
+    known = Machine.of(stack.exported() or {})
+    if known is None:
+        return ""
+    own = f"--filter label=pulumi-jupyterhub.deployment={stack.deployment}"
+    hub = f"docker ps -aq {own} --filter label=pulumi-jupyterhub.role=hub"
+    return known.run(f"{hub} | xargs -r docker logs --tail 40 2>&1").stdout.decode()
+
+
 def left_behind(stack: Stack, kept: set[str]) -> list[str]:
     """What carries the stack's label in the cloud and isn't kept on purpose, as lines to print."""
     if stack.cloud is None or stack.has_standin_cloud:

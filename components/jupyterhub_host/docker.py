@@ -109,8 +109,7 @@ def create(
             ),
             containers.file("/etc/jupyterhub/secrets.json", _secrets(secrets), private=True),
         ],
-        # NET_ADMIN only to see that the guard's rules are there: without them no server starts.
-        capabilities=docker.ContainerCapabilitiesArgs(adds=["CAP_NET_ADMIN"]),
+        capabilities=docker.ContainerCapabilitiesArgs(adds=_capabilities(args)),
         healthcheck=containers.healthcheck("hubkit-health"),
     )
     return Made(
@@ -118,6 +117,15 @@ def create(
         pulumi.Output.from_input(closed["gateway"]),
         pulumi.Output.from_input([each.reference for each in offered]),
     )
+
+
+def _capabilities(args: JupyterHubHostArgs) -> list[str]:
+    """What the hub may do. With the engine's socket it could do anything: nothing is added to that.
+
+    NET_ADMIN is only to see that the guard's rules are there: without them no server starts.
+    SYS_ADMIN is what the kernel asks of who limits a project's disk space.
+    """
+    return ["CAP_NET_ADMIN", *(["CAP_SYS_ADMIN"] if args.files.disk_quota else [])]
 
 
 def _scratch(

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import StringConstraints, model_validator
 
-from ..args import Args, field
+from ..args import Args, Bytes, field
 from ..buckets.args import BucketArgs, BucketName, found_twice
 from .effects import HUB_REPLACED, NEXT_START
 from .login import UserName
@@ -98,6 +98,17 @@ class FilesArgs(Args):
         {},
         description="Buckets that users find under `cloud-storage/`, by name.",
         change=NEXT_START + "; one that is taken away is only no longer shown",
+    )
+    disk_quota: Bytes | None = field(
+        None,
+        ge=256 * 1000**2,
+        unit="bytes, or text like `10G`",
+        description=(
+            "Most that a user's home and `shared/<own name>` may take of the disk together, and a "
+            "group's folder. Needs data on XFS with project quotas, as on a VM of this project. "
+            "`scratch` and what is outside the home don't count. Default: no limit."
+        ),
+        change=NEXT_START + "; less than is used deletes nothing",
     )
     scratch: bool = field(
         False,

@@ -72,6 +72,7 @@ def settings_document(
         "files": {
             "groups": {name: group.model_dump() for name, group in args.files.groups.items()},
             "examples": examples,
+            "disk_quota": None if args.files.disk_quota is None else int(args.files.disk_quota),
             "collect": args.files.collect,
             "scratch": scratch,
             "cvmfs": args.files.cvmfs,

@@ -33,3 +33,5 @@ c.ServerApp.kernel_websocket_connection_class = "memory_limit.Connection"
 # Memory and CPU in the status bar, against the limits that the hub sets.
 c.ResourceUseDisplay.track_cpu_percent = True
 c.ResourceUseDisplay.mem_warning_threshold = 0.1
+# With a quota, a home looks like a disk of that size; without, it is the whole host's.
+c.ResourceUseDisplay.track_disk_usage = "DISK_LIMIT" in os.environ

@@ -69,14 +69,33 @@ def test_facts_of_a_stack(
     assert config.main(["x"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["ports"] == {"http": 80, "https": 443, "api": 8099}
+    assert facts["limited"] == {}
 
 
-def config_of(name: str) -> config.StackConfig:
+def test_facts_of_names_and_quotas() -> None:
+    stack = config_of(
+        "host.happy.minimal.yaml",
+        hub={"login": {"users": ["anna"]}, "files": {"disk_quota": "10G"}},
+        proxy={"tls": {"kind": "acme", "email": "a@b", "domains": ["hub.example.org"]}},
+    )
+    facts = config.facts(stack)
+    assert facts["limited"] == {"homes": "/srv/data/homes", "shared": "/srv/data/shared"}
+    assert (facts["names"], facts["address"]) == (["hub.example.org"], "192.0.2.9")
+    assert facts["asks_lets_encrypt"]
+    tried = {"kind": "acme", "email": "a@b", "staging": True}
+    stack = config_of("aws.happy.minimal.yaml", proxy={"tls": tried})
+    assert (config.facts(stack)["names"], config.facts(stack)["limited"]) == ([], {})
+    assert not config.facts(stack)["asks_lets_encrypt"]
+
+
+def config_of(name: str, **sections: object) -> config.StackConfig:
+    """The config in a fixture, with other sections."""
     return config.parse(
         {
             key.removeprefix("jupyterhub:"): config._decided(value)
             for key, value in config.yaml.safe_load((FIXTURES / name).read_text())["config"].items()
             if key.startswith("jupyterhub:")
-        },
+        }
+        | sections,
         name,
     )

@@ -134,7 +134,8 @@ def hub(world: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> Checko
         dns={"kind": "none"},
         proxy={"http_port": HTTP, "https_port": HTTPS, "tls": {"kind": "self_signed"}},
         hub={
-            "login": {"users": ["anna", "teacher"]},
+            "login": {"users": ["anna", "ben", "teacher"]},
+            "files": {"disk_quota": "300M"},
             "image": {"reference": own},
             "images": [
                 {"title": "Python", "source": {"reference": notebook}, "memory_limit": "1G"}
@@ -146,11 +147,27 @@ def hub(world: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> Checko
     return checkout
 
 
-def anna(hub: Checkout) -> User:
-    """Logged in with her first password, as the roster prints it."""
+def anna(hub: Checkout, name: str = "anna") -> User:
+    """Logged in with her first password, as the roster prints it; or somebody else with theirs."""
     printed = hub.make("roster")
-    words = next(line.split() for line in printed.splitlines() if line.split()[:1] == ["anna"])
-    return logged_in(URL, "anna", words[1], verify=False)
+    words = next(line.split() for line in printed.splitlines() if line.split()[:1] == [name])
+    return logged_in(URL, name, words[1], verify=False)
+
+
+def write(user: User, file: str, megabytes: int) -> str:
+    """Writes a file in the user's home; `ok`, or what the system says, and how much there is."""
+    code = f"""
+import os
+try:
+    with open({file!r}, "wb", buffering=0) as file:
+        for _ in range({megabytes}):
+            file.write(bytes(10**6))
+        os.fsync(file.fileno())
+    print("ok")
+except OSError as error:
+    print(error.strerror)
+"""
+    return user.run(code)
 
 
 @pytest.mark.timeout(3600)
@@ -173,6 +190,32 @@ def test_the_same_commands_make_a_hub_on_it(world: Surroundings, hub: Checkout) 
     world.timed("first notebook", lambda: user.start(within=600))
     assert user.run("open('kept', 'w').write('on the disk'); print(6 * 7)") == "42"
     world.timed("second make up", lambda: hub.make("up", timeout=WITHIN))
+
+
+@pytest.mark.timeout(3600)
+def test_a_full_quota_is_its_users_own(world: Surroundings, hub: Checkout) -> None:
+    user, ben = anna(hub), anna(hub, "ben")
+    user.start(within=600)
+    ben.start(within=600)
+    full = "No space left on device"
+    size = "import os; s = os.statvfs('.'); print(s.f_blocks * s.f_frsize)"
+    assert abs(int(user.run(size)) - 300_000_000) < 10_000  # what JupyterLab shows as the disk
+    assert write(user, "shared/anna/part", 100) == "ok"
+    assert write(user, "big", 300) == full
+    assert write(user, "shared/anna/more", 10) == full  # the same disk by another way
+    assert write(ben, "big", 50) == "ok"
+    # The hub is replaced, and the limit with it: the smaller one holds from the next start on.
+    hub.configure(hub={"files": {"disk_quota": "260M"}})
+    world.timed("make up with another quota", lambda: hub.make("up", timeout=WITHIN))
+    assert write(user, "more", 1) == full
+    user.stop()
+    user.start(within=600)  # with a full home
+    assert user.run("import os; print(os.path.getsize('big') > 10**8)") == "True"
+    user.run("import os; os.remove('big'); os.remove('shared/anna/part')")
+    assert write(user, "big", 200) == "ok"
+    assert write(user, "more", 100) == full
+    user.run("import os; os.remove('big'); os.remove('more')")
+    ben.stop()
 
 
 @pytest.mark.timeout(3600)

@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from . import database, volumes
+from . import database, quota, volumes
+from .settings import load_settings
 
 STATE = Path("/srv/state")
 DATA = {"homes": Path("/srv/homes"), "shared": Path("/srv/shared")}
@@ -16,8 +17,10 @@ def main() -> None:
     """Never returns: the process becomes JupyterHub, or ends with one clear line."""
     try:
         volumes.check(STATE, DATA)
+        if load_settings().files.disk_quota:
+            quota.require(DATA.values())
         database.prepare(STATE)
-    except (volumes.VolumeLost, database.DatabaseTooNew) as error:
+    except (volumes.VolumeLost, database.DatabaseTooNew, quota.NoQuota) as error:
         sys.exit(f"hub not started: {error}")
     config = Path(__file__).with_name("jupyterhub_config.py")
     os.chdir(STATE)

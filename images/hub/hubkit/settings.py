@@ -183,6 +183,7 @@ class Files(Document):
 
     groups: dict[str, Group]
     examples: str | None
+    disk_quota: int | None  # bytes a user, and a group
     collect: str | None
     scratch: str | None
     cvmfs: bool

@@ -18,7 +18,7 @@ from jupyterhub import orm
 from tornado import web
 from traitlets import Instance, default
 
-from . import admission, buckets, firewall, homes, labels, names, options
+from . import admission, buckets, firewall, homes, labels, names, options, quota
 from .admission import NoRoom, Promise
 from .settings import Culling, Group, Image, Limits, Settings, Volume
 
@@ -30,6 +30,14 @@ CLOUD_STORAGE = "cloud-storage"  # buckets
 EXAMPLES = "examples"
 SCRATCH_FOLDER = "scratch-not-kept"
 TOGETHER = "WORK_TOGETHER"  # tells images that several people use one server
+# Repositories come and go by automount: they reach servers that run already.
+_CVMFS = {
+    "type": "bind",
+    "source": "/cvmfs",
+    "target": "/cvmfs",
+    "read_only": True,
+    "propagation": "rslave",
+}
 ENGINE_CALLS = 8
 LOOK_EVERY = 0.05  # seconds
 
@@ -41,6 +49,12 @@ _host_paths: dict[str, str] = {}
 def _turns(count: int) -> asyncio.Semaphore:
     """The hub's one queue for starting servers."""
     return asyncio.Semaphore(count or (os.cpu_count() or 1) + 1)
+
+
+@cache
+def _quotas(limit: int | None) -> quota.Quotas:
+    """The hub's one keeper of quotas."""
+    return quota.Quotas(limit)
 
 
 class HubSpawner(DockerSpawner):
@@ -111,7 +125,7 @@ class HubSpawner(DockerSpawner):
             await self._on_engine(firewall.require, self.settings.network)
             await self._on_engine(self._check_image, choice.image)
             await self._on_engine(self._make_folders, choice.image, groups)
-        except (NoRoom, firewall.NotClosed, homes.UnsafeFolder) as error:
+        except (NoRoom, firewall.NotClosed, homes.UnsafeFolder, quota.NoQuota) as error:
             self.log.warning("Server of %s not started: %s", self.user.name, error)
             raise _refused(str(error)) from None
         if self.settings.cloud_storage:
@@ -241,6 +255,10 @@ class HubSpawner(DockerSpawner):
         for group in groups:
             homes.ensure(HOMES, GROUPS, (0, 0), 0o711)
             homes.ensure(HOMES / GROUPS, group, image.owner, 0o2770)
+        quotas = _quotas(self.settings.files.disk_quota)
+        quotas.hold(name, [HOMES / name, SHARED / self.user.name])
+        for group in groups:
+            quotas.hold(f"{GROUPS}/{group}", [HOMES / GROUPS / group])
         if self.settings.files.scratch:
             if not self._has_another_server():
                 homes.remove(SCRATCH, name)
@@ -316,8 +334,8 @@ class HubSpawner(DockerSpawner):
         if scratch := self.settings.files.scratch:
             path = f"{self._host_path(Volume(volume=scratch))}/{names.escaped(self.user.name)}"
             self.volumes[path] = f"{image.home}/{SCRATCH_FOLDER}"
-        if self.settings.files.cvmfs:
-            self.volumes["/cvmfs"] = {"bind": "/cvmfs", "mode": "ro,rslave"}
+        # A mount, for which the engine makes no empty folder where the host has none.
+        self.mounts = [_CVMFS] if self.settings.files.cvmfs else []
         if storage := self.settings.cloud_storage:
             path = (
                 f"{self._host_path(Volume(volume=storage))}/users/{names.escaped(self.user.name)}"
@@ -341,6 +359,10 @@ class HubSpawner(DockerSpawner):
         culling = self.settings.culling
         often = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(max(1, min(300, culling.timeout // 4)))}
         home = {"HOME": image.home, "JUPYTERHUB_ROOT_DIR": self._start_folder(image)}
+        if limit := self.settings.files.disk_quota:
+            home["DISK_LIMIT"] = str(limit)  # as JupyterHub's MEM_LIMIT and CPU_LIMIT
+            # A server whose home is full has to start, or nobody could delete anything in it.
+            home["JUPYTER_RUNTIME_DIR"] = "/tmp/jupyter-runtime"
         together = {TOGETHER: "1"} if self._common else {}
         told = often | _told_of_culling(culling) | home
         return told | self.settings.environment | image.environment | together
@@ -381,6 +403,11 @@ def _group_folder(group: str) -> str:
 def _in_words(error: docker.errors.APIError, image: str, command: list[str]) -> str:
     """Why the engine doesn't start a container, as its user can tell the teacher."""
     said = str(error.explanation or error)
+    if "bind source path does not exist: /cvmfs" in said:
+        return (
+            "This machine has no /cvmfs, which your teacher's settings promise. Tell your teacher: "
+            "install CVMFS on it (`software.cvmfs` of a VM), or take `files.cvmfs` out."
+        )
     if "executable file not found" in said or "no such file or directory" in said:
         return (
             f"The image {image} has no program {command[0]}, so it can't be used here. Tell your "
