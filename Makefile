@@ -49,7 +49,7 @@ test: ## run all tests (ARGS="tests/unit -x")
 	@$(T) test $(ARGS)
 test-vm: ## tests on a real machine in QEMU (25 min)
 	@$(T) test tests/vm $(ARGS)
-lint: ## ruff, and mypy in strict mode
+lint: ## ruff, mypy in strict mode, hadolint
 	@$(T) lint
 bench: ## measure spawn times and memory
 	@$(T) bench

@@ -20,7 +20,7 @@ from .dask_cluster.component import DaskCluster
 from .dns.args import DnsArgs, DnsKind
 from .dns.component import DnsName
 from .errors import ConfigError
-from .images import EgressArgs, ImageArgs, ImageStore, bundled_image
+from .images import BundledImage, EgressArgs, ImageArgs, ImageStore, bundled_image
 from .jupyterhub_host.args import (
     CullingArgs,
     HubSecretsArgs,
@@ -54,6 +54,7 @@ __all__ = [
     "BucketArgs",
     "BucketKind",
     "Buckets",
+    "BundledImage",
     "CloudSshArgs",
     "CloudVM",
     "CloudVMArgs",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,10 +25,28 @@ _CONTEXTS = Path(".pulumi-jupyterhub/contexts")
 _NOT_CONTENT = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", EXTRA_CA}
 
 
+class BundledImage(str, Enum):
+    """Images for users that come with this library."""
+
+    notebook = "notebook"
+    dask = "dask"
+    desktop = "desktop"
+    ml = "ml"
+    root = "root"
+    rstudio = "rstudio"
+
+
 def bundled_image(name: str) -> Path:
-    """Folder of an image that comes with this library: `hub`, `notebook`, `dask`, `rclone`."""
+    """Folder of an image that comes with this library: `hub`, `rclone`, or one of BundledImage."""
     installed = Path(__file__).parent / "bundled" / name
     return installed if installed.is_dir() else Path("images") / name
+
+
+def base_of(folder: Path) -> Path | None:
+    """Folder of the bundled image that a Dockerfile names as its usual base, if it names one."""
+    text = (folder / "Dockerfile").read_text()
+    found = re.search(r"^ARG BASE_IMAGE=pulumi-jupyterhub/([a-z]+)$", text, re.MULTILINE)
+    return bundled_image(found[1]) if found else None
 
 
 _VARIABLES = {
@@ -114,7 +134,7 @@ class EgressArgs(Args):
 
 
 class ImageArgs(Args):
-    """Where an image comes from: a reference to pull, or a folder with a Dockerfile to build."""
+    """Where an image comes from: pulled, or built on the host's engine."""
 
     reference: str | None = field(
         None,
@@ -122,24 +142,52 @@ class ImageArgs(Args):
         description="Image to pull: `quay.io/jupyter/scipy-notebook:2026-09-01`.",
         change="running servers keep the old image until their user restarts",
     )
+    bundled: BundledImage | None = field(
+        None,
+        description="An image that comes with this library, built with the one it is based on.",
+        change="running servers keep the old image until their user restarts",
+    )
     build: Path | None = field(
         None,
-        description="Folder with a Dockerfile, built on the host's engine: `images/notebook`.",
+        description="Folder with a Dockerfile of your own: `images/course`.",
         change="running servers keep the old image until their user restarts",
     )
     base: Path | None = field(
         None,
-        description="Folder built first and handed to `build` as BASE_IMAGE.",
+        description=(
+            "Folder built first and handed to `build` as BASE_IMAGE. Default: the bundled image "
+            "that its Dockerfile names: `ARG BASE_IMAGE=pulumi-jupyterhub/notebook`."
+        ),
+        change="rebuilds the image; running servers keep the old one until their user restarts",
+    )
+    arguments: dict[str, str] = field(
+        {},
+        description="Build arguments of the Dockerfile, no secrets: `{VARIANT: gpu}`.",
         change="rebuilds the image; running servers keep the old one until their user restarts",
     )
 
+    @property
+    def folder(self) -> Path | None:
+        """What is built, where something is."""
+        return bundled_image(self.bundled.value) if self.bundled else self.build
+
+    @property
+    def base_folder(self) -> Path | None:
+        """What is built before, where something is."""
+        return self.base or (base_of(self.folder) if self.folder else None)
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if bool(self.reference) == bool(self.build):
-            raise ValueError("give either `reference` (to pull) or `build` (a folder), not both")
+        if sum(map(bool, (self.reference, self.bundled, self.build))) != 1:
+            raise ValueError(
+                "give one of `reference` (to pull), `bundled` (an image of this library) and "
+                "`build` (a folder of yours)"
+            )
         if self.base and not self.build:
             raise ValueError("`base` goes with `build`")
-        for folder in (self.build, self.base):
+        if self.arguments and self.reference:
+            raise ValueError("`arguments` go with `bundled` or `build`; this one is built already")
+        for folder in (self.folder, self.base):
             if folder and not (folder / "Dockerfile").is_file():
                 raise ValueError(f"there is no {folder}/Dockerfile; give a folder that has one")
         return self
@@ -176,9 +224,9 @@ class ImageStore:
         """The image for these args, pulled or built if nobody asked before."""
         if args.reference:
             return self._pulled(args.reference)
-        assert args.build is not None  # validated
-        base = self._built(args.base, None) if args.base else None
-        return self._built(args.build, base)
+        assert args.folder is not None  # validated
+        base = self._built(args.base_folder) if args.base_folder else None
+        return self._built(args.folder, base, args.arguments)
 
     def _pulled(self, reference: str) -> Image:
         import pulumi_docker as docker  # there, or there would be no DockerHost
@@ -193,20 +241,23 @@ class ImageStore:
             self._images[reference] = Image(reference, (made,))
         return self._images[reference]
 
-    def _built(self, folder: Path, base: Image | None) -> Image:
+    def _built(
+        self, folder: Path, base: Image | None = None, arguments: Mapping[str, str] | None = None
+    ) -> Image:
         import pulumi_docker as docker
 
-        build_args = {"BASE_IMAGE": base.reference} if base else {}
+        chosen = dict(arguments or {})
+        build_args = chosen | ({"BASE_IMAGE": base.reference} if base else {})
         digest = content_digest(folder, self.egress.ca_bundle, build_args)
         reference = f"pulumi-jupyterhub/{folder.name}:{digest}"
         if reference not in self._images:
             made = docker.Image(
-                self._host.named(f"image-{folder.name}"),
+                self._host.named("-".join(("image", folder.name, *_variant(chosen)))),
                 image_name=reference,
                 skip_push=True,
                 build=docker.DockerBuildArgs(
                     context=str(_staged(folder, self.egress.ca_bundle, digest)),
-                    args=build_args | self.egress.build_args(),
+                    args=self.egress.build_args() | build_args,
                 ),
                 opts=pulumi.ResourceOptions.merge(
                     self._host.options(self._parent),
@@ -215,6 +266,12 @@ class ImageStore:
             )
             self._images[reference] = Image(reference, (*(base.resources if base else ()), made))
         return self._images[reference]
+
+
+def _variant(arguments: Mapping[str, str]) -> Iterator[str]:
+    """Tells resources apart that are built from one folder with other arguments."""
+    if arguments:
+        yield hashlib.sha256(repr(sorted(arguments.items())).encode()).hexdigest()[:6]
 
 
 def content_digest(folder: Path, ca_bundle: Path | None, build_args: Mapping[str, str]) -> str:
@@ -274,14 +331,16 @@ def _slug(reference: str) -> str:
 
 
 def main() -> None:
-    """Prints what CI needs to publish the images as JSON: tags, contexts, build arguments."""
+    """Prints what CI needs to publish the images as JSON: tags, contexts, bases, arguments."""
     egress = EgressArgs.of_environment()
     folders = {path.parent.name: path.parent for path in Path("images").glob("*/Dockerfile")}
     tags = {name: content_digest(path, egress.ca_bundle, {}) for name, path in folders.items()}
     contexts = {
         name: str(_staged(folders[name], egress.ca_bundle, tag)) for name, tag in tags.items()
     }
-    print(json.dumps({"tags": tags, "contexts": contexts, "build_args": egress.build_args()}))
+    bases = {name: base.name for name, path in folders.items() if (base := base_of(path))}
+    known = {"tags": tags, "contexts": contexts, "bases": bases}
+    print(json.dumps(known | {"build_args": egress.build_args()}))
 
 
 if __name__ == "__main__":

@@ -33,15 +33,18 @@ def settings(hub: JupyterHubHostArgs, image: str, reference: str) -> Iterator[Se
 
 
 def _is(source: ImageArgs, image: str, reference: str) -> bool:
-    """Whether it is built from this folder, or was published from it before."""
-    if source.build:
-        return source.build.name == image
+    """Whether it is built from this folder, or was published from it before.
+
+    With arguments it is another image than the published one.
+    """
+    if source.folder:
+        return source.folder.name == image and not source.arguments
     return str(source.reference).split("@")[0].split(":")[0] == reference.split("@")[0]
 
 
 def _replace(path: str, source: ImageArgs | None, reference: str) -> Iterator[Setting]:
     yield f"{path}.reference", reference
-    for name in ("base", "build"):
+    for name in ("base", "build", "bundled"):
         if source and name in source.model_fields_set and getattr(source, name):
             yield f"{path}.{name}", None
 

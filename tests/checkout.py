@@ -201,13 +201,17 @@ class Program:
 
 @contextmanager
 def running(
-    folder: Path, stack: str, number: int, config: dict[str, Any] | None = None
+    folder: Path,
+    stack: str,
+    number: int,
+    config: dict[str, Any] | None = None,
+    timeout: float = 600,
 ) -> Iterator[Checkout]:
     """A hub that is up, and gone afterwards with all its data."""
     checkout = Checkout(folder, stack, number, config or {})
     _remove_leftovers(checkout)
     try:
-        checkout.make("up")
+        checkout.make("up", timeout=timeout)
         yield checkout
     finally:
         checkout.make("purge", "YES=1")

@@ -34,10 +34,10 @@ def eventually(what: str, look: Callable[[], T], within: float = 60) -> T:
 
 
 class Kernel:
-    """A Python kernel over its websocket."""
+    """A kernel over its websocket."""
 
-    def __init__(self, user: User) -> None:
-        made = user.post("api/kernels")
+    def __init__(self, user: User, name: str = "python3") -> None:
+        made = user.post("api/kernels", {"name": name})
         assert made.status_code == 201, made.text
         self.path = f"api/kernels/{made.json()['id']}"
         cookie = "; ".join(f"{c.name}={c.value}" for c in user.session.cookies)
@@ -182,12 +182,12 @@ class User:
         headers = {"X-XSRFToken": self._xsrf(self.base)}
         return self.session.post(self.at(path), json=json or {}, headers=headers)
 
-    def kernel(self) -> Kernel:
-        return Kernel(self)
+    def kernel(self, name: str = "python3") -> Kernel:
+        return Kernel(self, name)
 
-    def run(self, code: str) -> str:
+    def run(self, code: str, kernel_name: str = "python3") -> str:
         """Runs a cell in a new kernel and ends the kernel."""
-        with self.kernel() as kernel:
+        with self.kernel(kernel_name) as kernel:
             printed = kernel.run(code)
         self.session.delete(self.at(kernel.path), headers={"X-XSRFToken": self._xsrf(self.base)})
         return printed

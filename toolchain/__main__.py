@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     names.add_argument("--sheet", default="", metavar="FILE", help="a page to print and cut")
     command("env", "lines for eval, so that plain pulumi works")
     command("test", "run tests").add_argument("arguments", nargs="*")
-    command("lint", "ruff and mypy")
+    command("lint", "ruff, mypy and hadolint")
     command("bench", "measure spawn times and memory")
     return parser
 

@@ -332,12 +332,14 @@ def test(arguments: list[str]) -> None:
 
 
 def lint() -> None:
-    """Ruff and mypy."""
+    """Ruff, mypy and hadolint."""
     python_env.ensure(developer=True)
+    dockerfiles = sorted(str(path) for path in paths.ROOT.glob("images/*/Dockerfile"))
     for words in (
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
+        ["hadolint", *dockerfiles],
     ):
         if subprocess.run([paths.VENV / "bin" / words[0], *words[1:]], check=False).returncode:
             raise Problem(f"{' '.join(words)} found something, see above.")

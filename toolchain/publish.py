@@ -14,7 +14,6 @@ from . import paths, python_env
 from .steps import Problem, step
 
 _ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
-_BASES = {"dask": "notebook"}  # images that are built on another one of ours
 
 
 def publish(image: str, registry: str, out: str, scan: bool) -> None:
@@ -56,7 +55,7 @@ def join(image: str, registry: str, digests: Sequence[str], out: str) -> None:
 
 
 def _built(image: str, known: Mapping[str, Mapping[str, str]]) -> str:
-    base = _BASES.get(image)
+    base = known["bases"].get(image)
     arguments = {"BASE_IMAGE": _built(base, known)} if base else {}
     arguments |= known["build_args"]
     tag = f"pulumi-jupyterhub/{image}:{known['tags'][image]}"
@@ -80,7 +79,7 @@ def _scan(tag: str) -> None:
 
 
 def _images() -> dict[str, dict[str, str]]:
-    """What the components know of the images: tags, contexts, build arguments."""
+    """What the components know of the images: tags, contexts, bases, build arguments."""
     command = [str(python_env.PYTHON), "-m", "components.images"]
     done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import model_validator
 
 from ..args import Args, Bytes, InputSecret, InputStr, field, matching
-from ..images import ImageArgs, bundled_image
+from ..images import BundledImage, ImageArgs, bundled_image
 from .effects import HUB_REPLACED, NEXT_START
 from .files import FilesArgs
 from .login import LoginArgs, LoginKind, UserName
@@ -16,7 +16,7 @@ from .servers import LimitsArgs, NotebookImageArgs, ServerSizeArgs
 
 
 def _default_image() -> NotebookImageArgs:
-    return NotebookImageArgs(source=ImageArgs(build=bundled_image("notebook")))
+    return NotebookImageArgs(source=ImageArgs(bundled=BundledImage.notebook))
 
 
 class HubSecretsArgs(Args):
@@ -147,7 +147,7 @@ class JupyterHubHostArgs(Args):
     images: list[NotebookImageArgs] = field(
         default_factory=lambda: [_default_image()],
         min_length=1,
-        description="Images that users can start, the default first. Default: `images/notebook`.",
+        description="Images that users can start, the default first. Default: `notebook`.",
         change=NEXT_START,
     )
     sizes: list[ServerSizeArgs] = field(

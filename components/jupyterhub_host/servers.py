@@ -110,7 +110,8 @@ class NotebookImageArgs(LimitsArgs):
         "", description="A line for the spawn page: what is in it.", change=NEXT_START
     )
     source: ImageArgs = field(
-        description="Where the image comes from: `reference` or `build`.", change=NEXT_START
+        description="Where the image comes from: `bundled`, `reference` or `build`.",
+        change=NEXT_START,
     )
     uid: int = field(
         1000,

@@ -336,7 +336,7 @@ def test_new_digests_become_one_pull_request(kind: str, tmp_path: Path) -> None:
         assert "images" in json.dumps(request)
         pushed = git(bare, "show", "images:stacks/Pulumi.aws.yaml")
         assert reference in pushed
-        assert "build: images/notebook" not in pushed
+        assert "bundled: notebook" not in pushed
         assert "# " in pushed  # its comments are still there
         code, printed = runner.run("digests")
         assert code == 0, printed

@@ -82,13 +82,13 @@ def test_the_images_come_with_it(consumer: Environment) -> None:
     code = """
 import pulumi_jupyterhub as p
 from pulumi_jupyterhub.images import content_digest
-for name in ("hub", "notebook", "dask", "rclone"):
+for name in ("hub", "rclone", *(image.value for image in p.BundledImage)):
     print(name, content_digest(p.bundled_image(name), None, {}))
 """
     done = consumer.run(code)
     found = dict(line.split() for line in done.stdout.splitlines())
-    here = {n: content_digest(ROOT / "images" / n, None, {}) for n in ("hub", "notebook")}
-    here |= {n: content_digest(ROOT / "images" / n, None, {}) for n in ("dask", "rclone")}
+    folders = [path.parent for path in (ROOT / "images").glob("*/Dockerfile")]
+    here = {folder.name: content_digest(folder, None, {}) for folder in folders}
     assert found == here, done.stderr
 
 

@@ -82,7 +82,7 @@ def test_built_pushed_joined_and_pinned(checkout: Checkout, registry: str, tmp_p
 
 
 def test_faults_are_one_clear_error(checkout: Checkout, tmp_path: Path) -> None:
-    assert "There is no images/nope. Images here: dask, hub" in checkout.make(
+    assert "There is no images/nope. Images here: dask, desktop, hub" in checkout.make(
         "publish", "IMAGE=nope", "REGISTRY=127.0.0.1:1/o", check=False
     )
     assert "Where to?" in checkout.make("publish", "IMAGE=hub", check=False)

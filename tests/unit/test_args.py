@@ -68,7 +68,7 @@ def test_all_faults_at_once_with_their_paths() -> None:
     ("model", "values", "says"),
     [
         (hub.SharedVolumeArgs, {"volume": "a1", "path": "/x"}, "either `volume`"),
-        (hub.ImageArgs, {"reference": "a:1", "build": "."}, "either `reference`"),
+        (hub.ImageArgs, {"reference": "a:1", "build": "."}, "one of `reference`"),
         (hub.SharedVolumeArgs, {"kind": "block", "volume": LATER}, "volume is an Output"),
     ],
 )

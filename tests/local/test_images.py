@@ -1,0 +1,124 @@
+"""Each image that comes with the library, as its user has it: under the hub, with no rights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.checkout import Checkout, running
+from tests.client import User
+from tests.local.conftest import student
+from tests.local.kinds import KINDS
+
+pytestmark = pytest.mark.timeout(2400)  # the first of them builds the images
+BUILD_TIME = 1800
+Open = Callable[[str], User]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    images = [{"title": name, "source": source} for name, source in KINDS.items()]
+    folder = tmp_path_factory.mktemp("images")
+    with running(folder, "timages", 16, {"hub": {"images": images}}, BUILD_TIME) as checkout:
+        yield checkout
+
+
+@pytest.fixture(scope="module")
+def opened(hub: Checkout) -> Iterator[Open]:
+    """Gives a user's running server of an image, one server at a time."""
+    running_now: dict[str, User] = {}
+
+    def open_image(image: str) -> User:
+        if image not in running_now:
+            for name in list(running_now):
+                running_now.pop(name).stop()
+            running_now[image] = student(hub, image)
+            running_now[image].start(image)
+        return running_now[image]
+
+    yield open_image
+    for user in running_now.values():
+        user.stop()
+
+
+HARMLESS = """
+import os, subprocess
+find = ["find", "/", "-xdev", "-type", "f", "-perm", "/6000"]
+print(os.getuid(), os.getgid(), subprocess.run(find, capture_output=True, text=True).stdout)
+"""
+
+LISTENERS = """
+from pathlib import Path
+for file in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for line in Path(file).read_text().splitlines()[1:]:
+        address, port = line.split()[1].split(":")
+        if line.split()[3] == "0A" and not address.endswith("0100007F"):
+            print(int(port, 16))
+"""
+
+
+def test_the_desktop_is_in_the_browser_and_on_no_port(
+    hub: Checkout, opened: Open, browser: webdriver.Chrome, artefacts: Path
+) -> None:
+    user = opened("desktop")
+    browser.get(f"{hub.url}/hub/login")
+    for cookie in user.session.cookies:
+        browser.add_cookie({"name": cookie.name, "value": cookie.value or "", "path": cookie.path})
+    browser.get(user.at("desktop/"))
+    wait = WebDriverWait(browser, 120)
+    # XFCE's panel, background and icons: many colours. An empty X server has one.
+    colours = """
+        const canvas = document.querySelector("canvas");
+        if (!canvas || !canvas.width) return 0;
+        const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+        return new Set(new Uint32Array(data.buffer)).size;
+    """
+    wait.until(lambda b: b.execute_script(colours) > 200)
+    browser.save_screenshot(str(artefacts / "desktop.png"))
+    ran = user.run(
+        "import subprocess as s; print(s.run(['ps', '-eo', 'comm'], text=True, "
+        "capture_output=True).stdout)"
+    )
+    for program in ("Xtigervnc", "xfce4-session", "xfce4-panel", "xfwm4"):
+        assert program in ran
+    assert user.run(LISTENERS) == "8888"  # VNC and X are reached through sockets in files
+
+
+def test_a_histogram_in_python(opened: Open) -> None:
+    code = """
+import ROOT
+ROOT.gROOT.SetBatch()
+h = ROOT.TH1F("h", "normal", 50, -5, 5)
+h.FillRandom("gaus", 10000)
+fit = h.Fit("gaus", "QS")
+canvas = ROOT.TCanvas(); h.Draw(); canvas.SaveAs("h.png")
+print(int(h.GetEntries()), abs(fit.Parameter(2) - 1) < 0.1, open("h.png", "rb").read(4))
+"""
+    assert opened("root").run(code).splitlines()[-1] == "10000 True b'\\x89PNG'"
+
+
+def test_a_histogram_in_cpp(opened: Open) -> None:
+    code = """
+TH1F h("h", "square", 10, 0, 100);
+for (int i = 0; i < 10; ++i) h.Fill(i * i);
+std::cout << h.GetEntries() << " " << h.GetMean() << std::endl;
+"""
+    assert opened("root").run(code, "root").splitlines()[-1] == "10 28.5"
+
+
+def test_root_compiles_a_macro(opened: Open) -> None:
+    code = """
+import pathlib, ROOT
+pathlib.Path("answer.C").write_text("int answer() { return 42; }")
+print(ROOT.gROOT.ProcessLine(".L answer.C+"), ROOT.answer())
+"""
+    assert opened("root").run(code).splitlines()[-1] == "0 42"
+
+
+@pytest.mark.parametrize("image", KINDS)
+def test_nothing_in_it_gives_rights(opened: Open, image: str) -> None:
+    assert opened(image).run(HARMLESS) == "1000 100"
