@@ -159,9 +159,12 @@ class BucketArgs(Args):
     def remote(self) -> dict[str, Any]:
         """rclone's options; a `volume` has them from the cloud that made it."""
         if self.kind is BucketKind.gcs:
-            keys = {"service_account_credentials": self.service_account}
-            kind = {"type": "google cloud storage", "bucket_policy_only": "true"}
-            found = kind | keys | ({"anonymous": "true"} if self.anonymous else {})
+            found: dict[str, Any] = {
+                "type": "google cloud storage",
+                "bucket_policy_only": "true",
+                "service_account_credentials": self.service_account,
+                "anonymous": "true" if self.anonymous else None,
+            }
         elif self.kind is BucketKind.swift:
             found = {
                 "type": "swift",

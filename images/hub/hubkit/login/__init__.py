@@ -35,7 +35,7 @@ def _for_people(kind: type[Any]) -> type[Any]:
     At its start JupyterHub asks about every account, and those names are none that may log in.
     """
 
-    class ForPeople(kind):  # type: ignore[misc]
+    class ForPeople(kind):
         def add_user(self, user: Any) -> Any:
             if names.group_of(user.name) is None:
                 return super().add_user(user)
