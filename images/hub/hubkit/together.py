@@ -46,6 +46,10 @@ class Together:
         self._changing = asyncio.Lock()
         self._asked: dict[str, float] = {}
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Together:
+        """JupyterHub copies its configuration; there is one watch, and one lock."""
+        return self
+
     def roles(self) -> list[dict[str, Any]]:
         """A role for each server; who has it is in the hub's database."""
         return [
