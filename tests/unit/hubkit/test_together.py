@@ -190,9 +190,12 @@ def test_nobody_can_have_an_accounts_name() -> None:
 
 
 def test_the_login_is_not_asked_about_an_account() -> None:
-    kind = _for_people(ClassPasswordAuthenticator)
+    kind = _for_people(ClassPasswordAuthenticator, {"muons"})
     login = kind(username_pattern=names.USERNAME_PATTERN, allow_all=True)
     login.add_user(SimpleNamespace(name=ACCOUNT))  # as JupyterHub does at its start
     with pytest.raises(ValueError, match="Invalid username"):
         login.add_user(SimpleNamespace(name="Anna"))
+    with pytest.raises(ValueError, match="Invalid username"):
+        login.add_user(SimpleNamespace(name="_pions"))  # no group of the stack's
+    assert asyncio.run(login.refresh_user(SimpleNamespace(name=ACCOUNT)))  # before its server
     assert not login.validate_username(ACCOUNT)

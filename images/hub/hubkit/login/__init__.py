@@ -26,19 +26,26 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.Authenticator.allow_existing_users = False  # who was let in once isn't for ever
     c.Authenticator.any_allow_config = True  # our own check_allowed, which `allow_all` would skip
     KINDS[settings.login.kind](c, settings, secrets)
-    c.JupyterHub.authenticator_class = _for_people(c.JupyterHub.authenticator_class)
+    accounts = {n for n, g in settings.files.groups.items() if g.together}
+    c.JupyterHub.authenticator_class = _for_people(c.JupyterHub.authenticator_class, accounts)
 
 
-def _for_people(kind: type[Any]) -> type[Any]:
+def _for_people(kind: type[Any], groups: set[str]) -> type[Any]:
     """The login, which isn't asked about groups' own accounts.
 
-    At its start JupyterHub asks about every account, and those names are none that may log in.
+    JupyterHub asks about every account at its start, and about a server's before the server starts;
+    those names are none that may log in.
     """
 
     class ForPeople(kind):
         def add_user(self, user: Any) -> Any:
-            if names.group_of(user.name) is None:
-                return super().add_user(user)
-            return None
+            if names.group_of(user.name) in groups:
+                return None
+            return super().add_user(user)
+
+        async def refresh_user(self, user: Any, handler: Any = None, **how: Any) -> Any:
+            if names.group_of(user.name) in groups:
+                return True
+            return await super().refresh_user(user, handler, **how)
 
     return ForPeople
