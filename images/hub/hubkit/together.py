@@ -101,6 +101,10 @@ class Together:
     async def watch(self, hub: JupyterHub) -> None:
         """Looks for ever, from the hub's start on."""
         await hub._start_future
+        # JupyterHub asks whoever opens somebody else's server whether that is meant. It is.
+        hub.tornado_settings["oauth_no_confirm_list"] |= {
+            f"jupyterhub-user-{names.account(group)}" for group in self._groups
+        }
         while True:
             for group in {*self._groups, *self._visitors()}:
                 try:
