@@ -131,16 +131,16 @@ def test_a_killed_container_comes_back_and_loses_nothing(
     hub: Checkout, people: tuple[User, User], store: Store
 ) -> None:
     anna, _ = people
-    store.kill()  # so that it can't be stored at once
+    stored = store.bucket("work") / "of/class/anna/late"
     with anna.kernel() as kernel:
         assert kernel.run("print(open('cloud-storage/work/late', 'w').write('kept'))") == "4"
-        time.sleep(1)
+        store.kill()  # before it is stored: that takes two seconds
+        assert not stored.exists()
         hub.container("buckets").kill()  # the guard starts it again
         assert kernel.run("print(open('own', 'w').write('homes work'))") == "10"
         store.start()
         look = "import os; print(os.path.exists('cloud-storage/data/measured.txt'))"
         eventually("the mounts are back", lambda: kernel.run(look) == "True", 90)
-    stored = store.bucket("work") / "of/class/anna/late"
     eventually("it is stored", lambda: stored.exists() and stored.read_text() == "kept", 90)
 
 

@@ -86,7 +86,7 @@ def member(hub: Checkout, name: str) -> Member:
 def socket(hub: Checkout, **how: Any) -> websocket.WebSocket:
     """Asks for the group's stream of events."""
     url = f"{hub.url}/user/{ACCOUNT}/api/events/subscribe".replace("http", "ws", 1)
-    return websocket.create_connection(url, timeout=10, **how)
+    return websocket.create_connection(url, timeout=10, redirect_limit=0, **how)
 
 
 @pytest.fixture

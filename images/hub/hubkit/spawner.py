@@ -160,7 +160,9 @@ class HubSpawner(DockerSpawner):
         """After every end of a server, however it came: JupyterHub calls `stop` not for all."""
         await super().run_post_stop_hook()
         if self.settings.cloud_storage:
-            buckets.forget_all_but(self._who_has_a_server())
+            # The database has this server until it is gone.
+            mine = set() if self._has_another_server() else {names.escaped(self.user.name)}
+            buckets.forget_all_but(self._who_has_a_server() - mine)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the page shows while a user waits."""
