@@ -32,9 +32,11 @@ from .jupyterhub_host.files import ExamplesArgs, FilesArgs, GroupArgs
 from .jupyterhub_host.login import LoginArgs, LoginKind, Lti13Args, OidcArgs
 from .jupyterhub_host.providers import OidcProvider
 from .jupyterhub_host.servers import NotebookImageArgs, ServerSizeArgs
+from .kubernetes_cluster.args import ClusterKind, KubernetesClusterArgs
 from .machine.args import HostArgs, SoftwareArgs, SshArgs
 from .machine.existing import ExistingHost
 from .platforms.docker_host import DockerHost, DockerHostArgs
+from .platforms.kubernetes import KubernetesCluster
 from .platforms.site import PlaceArgs, Site, SiteArgs
 from .shared_volume.args import Encryption, SharedVolumeArgs, SnapshotArgs, VolumeKind
 from .shared_volume.component import SharedVolume
@@ -58,6 +60,7 @@ __all__ = [
     "CloudSshArgs",
     "CloudVM",
     "CloudVMArgs",
+    "ClusterKind",
     "ConfigError",
     "CullingArgs",
     "DaskCluster",
@@ -81,6 +84,8 @@ __all__ = [
     "IngressArgs",
     "JupyterHubHost",
     "JupyterHubHostArgs",
+    "KubernetesCluster",
+    "KubernetesClusterArgs",
     "LoginArgs",
     "LoginKind",
     "Lti13Args",

@@ -61,11 +61,17 @@ class Stack:
         return str(self.facts["platform"]) if self.facts["is_cloud"] else None
 
     @property
+    def plugin(self) -> str | None:
+        """The plugin that its resources need besides docker's: the cloud's, or kubernetes."""
+        found = self.facts["plugin"]
+        return None if found is None else str(found)
+
+    @property
     def has_plugin(self) -> bool:
         """Whether the official plugin of the stack's cloud is here, or could be got now."""
-        if self.cloud is None:
+        if self.plugin is None:
             return True
-        return not self.has_standin_cloud and plugins.install(self.program, self.cloud)
+        return not self.has_standin_cloud and plugins.install(self.program, self.plugin)
 
     @functools.cached_property
     def facts(self) -> Mapping[str, Any]:

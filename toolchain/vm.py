@@ -18,7 +18,7 @@ from .steps import Problem, heading, step
 
 def check_plugin(stack: Stack) -> None:
     """Stops where the cloud's official plugin can't be had: only a preview works without."""
-    name = stack.cloud
+    name = stack.plugin
     if name is None or stack.has_standin_cloud or plugins.install(stack.program, name):
         return
     raise Problem(

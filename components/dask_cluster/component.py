@@ -6,8 +6,8 @@ import pulumi
 
 from ..images import ImageStore
 from ..jupyterhub_host.component import JupyterHubHost
-from ..platforms.docker_host import DockerHost
 from ..platforms.pick import pick
+from ..platforms.place import Place
 from ..shared_volume.component import SharedVolume
 from .args import DaskClusterArgs
 
@@ -25,7 +25,7 @@ class DaskCluster(pulumi.ComponentResource):
         self,
         name: str,
         args: DaskClusterArgs,
-        host: DockerHost,
+        host: Place,
         images: ImageStore,
         hub: JupyterHubHost,
         shared: SharedVolume,
@@ -34,6 +34,8 @@ class DaskCluster(pulumi.ComponentResource):
         super().__init__("jupyterhub:index:DaskCluster", name, {}, opts)
 
         self.address = (
-            pick(__package__, "docker").create(name, args, host, images, hub, shared, self).address
+            pick(__package__, host.platform)
+            .create(name, args, host, images, hub, shared, self)
+            .address
         )
         self.register_outputs({"address": self.address})
