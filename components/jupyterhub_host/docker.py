@@ -18,7 +18,12 @@ from ..traefik_proxy.component import TraefikProxy
 from .args import HubSecretsArgs, JupyterHubHostArgs
 from .files import ExamplesArgs
 from .made import Made
-from .settings import network_document, secrets_document, settings_document
+from .settings import (
+    engine_document,
+    network_document,
+    secrets_document,
+    settings_document,
+)
 
 # The folder of the socket, not the socket: an engine that restarts makes a new one.
 ENGINE_MOUNT = docker.ContainerVolumeArgs(
@@ -55,17 +60,20 @@ def create(
     document = settings_document(
         args,
         deployment=host.deployment,
-        network=closed,
-        proxy={
-            "api_url": f"http://127.0.0.1:{proxy.args.api_port}",
-            "entry_point": proxy.args.entry_point,
-            "public_url": proxy.url,
-        },
+        public_url=proxy.url,
         references=[each.reference for each in offered],
-        homes=volumes["homes"].volume,
-        shared=volumes["shared"].volume,
         environment=reach,
-        cloud_storage=buckets.folder if buckets else None,
+        engine=engine_document(
+            args,
+            network=closed,
+            proxy={
+                "api_url": f"http://127.0.0.1:{proxy.args.api_port}",
+                "entry_point": proxy.args.entry_point,
+            },
+            homes=volumes["homes"].volume,
+            shared=volumes["shared"].volume,
+            cloud_storage=buckets.folder if buckets else None,
+        ),
         scratch=scratch,
         examples=examples,
     )

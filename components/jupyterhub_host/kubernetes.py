@@ -21,7 +21,7 @@ from ..traefik_proxy.component import TraefikProxy
 from .args import HubSecretsArgs, JupyterHubHostArgs
 from .made import Made
 from .servers import LimitsArgs, NotebookImageArgs
-from .settings import common_document, secrets_document
+from .settings import secrets_document, settings_document
 
 Values = dict[str, Any]
 _CONFIGURE = "from hubkit.kubernetes import configure\n\nconfigure(c)\n"
@@ -51,13 +51,14 @@ def create(
     """Makes the secret and the chart's release, behind the proxy's ingress."""
     hub_image = images.get(args.image).reference
     references = [images.get(each.source).reference for each in args.images]
-    settings = common_document(
+    settings = settings_document(
         args,
         deployment=cluster.deployment,
+        public_url=proxy.url,
         references=references,
         environment=images.egress.environment(),
+        engine=None,
     )
-    settings |= {"public_url": proxy.url, "engine": None}
     kept = kubernetes.core.v1.Secret(
         f"{name}-secrets",
         metadata={

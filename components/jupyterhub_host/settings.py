@@ -28,33 +28,17 @@ def network_document(
     }
 
 
-def settings_document(
+def engine_document(
     args: JupyterHubHostArgs,
     *,
-    deployment: str,
     network: dict[str, Any],
     proxy: dict[str, Any],
-    references: list[str],
     homes: pulumi.Input[str],
     shared: pulumi.Input[str],
-    environment: dict[str, str],
     cloud_storage: pulumi.Input[str] | None = None,
-    scratch: pulumi.Input[str] | None = None,
-    examples: pulumi.Input[str] | None = None,
 ) -> dict[str, Any]:
-    """The document, with Outputs where args have them. No secrets.
-
-    `hubkit.settings.Settings` is its other side.
-    """
-    common = common_document(
-        args,
-        deployment=deployment,
-        references=references,
-        environment=environment,
-        scratch=scratch,
-        examples=examples,
-    )
-    return common | {
+    """What only a hub on a Docker engine is told."""
+    return {
         "hub": {"address": network["gateway"], "port": args.network.hub_port},
         "proxy": proxy | {"rules_file": RULES_FILE},
         "volumes": {"homes": {"volume": homes}, "shared": {"volume": shared}},
@@ -65,20 +49,27 @@ def settings_document(
     }
 
 
-def common_document(
+def settings_document(
     args: JupyterHubHostArgs,
     *,
     deployment: str,
+    public_url: pulumi.Input[str],
     references: list[str],
     environment: dict[str, str],
+    engine: dict[str, Any] | None,
     scratch: pulumi.Input[str] | None = None,
     examples: pulumi.Input[str] | None = None,
 ) -> dict[str, Any]:
-    """What a hub is told wherever it runs."""
+    """The document, with Outputs where args have them. No secrets.
+
+    `hubkit.settings.Settings` is its other side. On Kubernetes there is no engine.
+    """
     return {
         "deployment": deployment,
         "title": args.title,
+        "public_url": public_url,
         "subdomains": args.subdomains,
+        "engine": engine,
         "login": args.login.document(args.admins),
         "images": [_image(i, r) for i, r in zip(args.images, references, strict=True)],
         "sizes": [
