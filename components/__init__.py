@@ -15,8 +15,9 @@ from .cloud_vm.args import (
     SizeArgs,
 )
 from .cloud_vm.component import CloudVM
-from .dask_cluster.args import DaskClusterArgs, for_notebooks
+from .dask_cluster.args import DaskClusterArgs, DaskGatewayArgs, DaskMachinesArgs, for_notebooks
 from .dask_cluster.component import DaskCluster
+from .dask_cluster.machines import WorkerMachines
 from .dns.args import DnsArgs, DnsKind
 from .dns.component import DnsName
 from .errors import ConfigError
@@ -65,6 +66,8 @@ __all__ = [
     "CullingArgs",
     "DaskCluster",
     "DaskClusterArgs",
+    "DaskGatewayArgs",
+    "DaskMachinesArgs",
     "DnsArgs",
     "DnsChallengeArgs",
     "DnsKind",
@@ -115,6 +118,7 @@ __all__ = [
     "TraefikProxyArgs",
     "UsersNetworkArgs",
     "VolumeKind",
+    "WorkerMachines",
     "bundled_image",
     "for_notebooks",
 ]

@@ -127,6 +127,11 @@ class StackSecretsArgs(HubSecretsArgs):
         description="Private key for the stack's machine, in OpenSSH's format.",
         change="in place: the converge script runs over ssh, with the old key still valid",
     )
+    dask_key: InputSecret | None = field(
+        None,
+        description="Key that the certificate of `dask.machines` is made from, 64 hex digits.",
+        change="replaces scheduler, workers and the hub container; notebooks start anew to connect",
+    )
 
 
 class StackConfig(Args):
@@ -206,7 +211,10 @@ class StackConfig(Args):
 
     @model_validator(mode="after")
     def _login_has_its_secrets(self) -> Self:
-        if missing := self.secrets.missing(self.hub.login.kind):
+        missing = self.secrets.missing(self.hub.login.kind)
+        if self.dask and self.dask.machines and self.secrets.dask_key is None:
+            missing.append("dask_key")
+        if missing:
             raise ValueError(f"secrets are missing: {', '.join(missing)}; {_how_to_set(missing)}")
         return self
 

@@ -14,11 +14,14 @@ from .fault import Fault
 from .machine.cloud_init import user_data
 from .shared_volume.args import KEPT
 
+_HOSTS = "machines that exist go with platform `host`; here give dask.machines.count"
 # platform → path in the stack file (`path=value` for one value only) → why, and what to do.
+_CLUSTERS_OWN = "the cluster has a network of its own"
 _NO_CLUSTER = "goes with platform `kubernetes`"
 _OF_CLUSTERS = dict.fromkeys(
     (
         "cluster",
+        "dask.gateway",
         "hub.pods",
         "hub.values",
         "proxy.cluster",
@@ -37,6 +40,7 @@ LACKS: Mapping[str, Mapping[str, str]] = {
         "dns": "there is no address of its own; use proxy.tls.domains",
         "volumes.data": "there is no disk apart; give homes and the others a `path`",
         "volumes.more": "mounted folders come with a VM",
+        "dask.machines": "workers are on this machine; others come with a cloud or `host`",
     },
     "host": {
         **_OF_CLUSTERS,
@@ -46,10 +50,12 @@ LACKS: Mapping[str, Mapping[str, str]] = {
         "volumes.data": "give the disk as host.data_disk",
         "volumes.more": "mounted folders come with a cloud's VM",
         "docker": "the engine is the one on `host`",
+        "dask.machines.count": "VMs come with a cloud; name yours in dask.machines.hosts",
     },
     "aws": {
         **_OF_CLUSTERS,
         "host": "goes with platform `host`",
+        "dask.machines.hosts": _HOSTS,
         "docker": "the engine is the one on the VM",
         "site.account": "credentials name the account: AWS_PROFILE",
         "vm.network.kind=flat": "every VM is in a VPC: `own` or `existing`",
@@ -59,6 +65,7 @@ LACKS: Mapping[str, Mapping[str, str]] = {
     "gcp": {
         **_OF_CLUSTERS,
         "host": "goes with platform `host`",
+        "dask.machines.hosts": _HOSTS,
         "docker": "the engine is the one on the VM",
         "vm.network.kind=flat": "every VM is in a VPC network: `own` or `existing`",
         "vm.network.address_pool": "addresses come from no pool",
@@ -67,19 +74,22 @@ LACKS: Mapping[str, Mapping[str, str]] = {
     "openstack": {
         **_OF_CLUSTERS,
         "host": "goes with platform `host`",
+        "dask.machines.hosts": _HOSTS,
         "docker": "the engine is the one on the VM",
         "vm.spot": "there is no common way to ask for it; use a flavor that is preemptible",
         "vm.network.public_address=ephemeral": "a floating IP is `fixed`, or there is `none`",
         "vm.deletion_protection": "Nova's lock is not in the provider; disks are protected",
     },
     "kubernetes": {
+        "dask.machines": "workers are pods on the cluster's nodes",
+        "dask.subnet": _CLUSTERS_OWN,
+        "dask.proxy_api_port": _CLUSTERS_OWN,
         "vm": "servers run as pods on the cluster's nodes",
         "host": "goes with platform `host`",
         "docker": "servers run as pods on the cluster's nodes",
         "dns": "make the record yourself and name the hub in proxy.tls.domains",
         "volumes.data": "each of homes, shared, state and certificates has a claim of its own",
         "volumes.more": "mounted folders come with a cloud's VM",
-        "dask": "not there yet",
         "proxy.image": "Traefik's image goes with its chart; proxy.cluster.values can change it",
         "proxy.routes": "make an Ingress of your own",
         "proxy.tcp_routes": "make a Service of your own",
@@ -124,6 +134,7 @@ def faults(config: Any) -> Iterator[Fault]:
     yield from _quota(config)
     if platform == "kubernetes":
         yield from in_cluster(config)
+    yield from _machines(config)
     if platform in _NEEDS_ZONE and not config.site.zone:
         yield Fault(
             ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
@@ -199,6 +210,25 @@ def _gpus(config: Any) -> Iterator[Fault]:
                 yield Fault((f"hub.{kind}.{number}.gpus", str(offered.gpus), has))
 
 
+def _machines(config: Any) -> Iterator[Fault]:
+    """Further VMs for Dask: of a type that exists, let in by the range of their network."""
+    machines = config.dask and config.dask.machines
+    if not machines or not machines.count or not config.vm:
+        return
+    platform = config.platform.value
+    if machines.spot and platform == "openstack":
+        yield Fault(("dask.machines.spot", "True", LACKS["openstack"]["vm.spot"]))
+    if not machines.cidr and config.vm.network.kind.value != "own":
+        why = "the range of the network that hub and machines are on, like 10.0.0.0/24"
+        yield Fault(("dask.machines.cidr", "nothing", why))
+    if not machines.machine_type and has_table(platform):
+        try:
+            smallest(machines.size, table(platform))
+        except NoFit as error:
+            has = f"what {platform} has, the nearest: {error.nearest}"
+            yield Fault(("dask.machines.size", error.asked, has))
+
+
 def _user_data(config: Any) -> Iterator[Fault]:
     if config.vm:
         try:  # with room for what is known later: keys, disks
@@ -211,7 +241,7 @@ def _given(config: Any, path: str) -> Any:
     """The value at a path where the stack file has one."""
     value = config
     for name in path.split("."):
-        if name not in value.model_fields_set:
+        if value is None or name not in value.model_fields_set:
             return None
         value = getattr(value, name)
     return value
