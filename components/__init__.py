@@ -33,7 +33,7 @@ from .jupyterhub_host.files import ExamplesArgs, FilesArgs, GroupArgs
 from .jupyterhub_host.login import LoginArgs, LoginKind, Lti13Args, OidcArgs
 from .jupyterhub_host.providers import OidcProvider
 from .jupyterhub_host.servers import NotebookImageArgs, ServerSizeArgs
-from .kubernetes_cluster.args import ClusterKind, KubernetesClusterArgs
+from .kubernetes_cluster.args import KubernetesClusterArgs
 from .machine.args import HostArgs, SoftwareArgs, SshArgs
 from .machine.existing import ExistingHost
 from .platforms.docker_host import DockerHost, DockerHostArgs
@@ -61,7 +61,6 @@ __all__ = [
     "CloudSshArgs",
     "CloudVM",
     "CloudVMArgs",
-    "ClusterKind",
     "ConfigError",
     "CullingArgs",
     "DaskCluster",

@@ -75,7 +75,7 @@ def _asked(config: StackConfig, deployment: str) -> Asked:
     }
     return Asked(
         namespace=config.cluster.namespace or deployment,
-        releases=[f"{deployment}-{name}" for name in ("proxy", "hub", "dask", "monitoring")],
+        releases=[f"{deployment}-{name}" for name in ("proxy", "hub", "dask")],
         storage_class=config.cluster.storage_class,
         ingress_class=config.proxy.cluster.ingress_class,
         volumes={name: getattr(config.volumes, name) for name in KEPT},

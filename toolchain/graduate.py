@@ -6,13 +6,12 @@ import json
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from . import commands, paths, vm
+from . import commands, vm
 from .engine import Engine
 from .machine import Machine
 from .stack import Stack
@@ -81,53 +80,55 @@ def graduate(source: str, target: str, go: bool) -> None:
     old, new = (commands.existing(name)[0] for name in (source, target))
     with door(old) as away, door(new) as here:
         told = json.loads(away.ask("export"))
-        table = json.loads(away.ask("moves"))
-        kept = paths.data() / "graduations" / f"{source}-{target}.json"
-        print(f"  {len(table)} homes from {source} to {target}:")
-        homes = list(_homes(away, here, table))
+        folders = json.loads(away.ask("folders"))
+        print(f"  {len(folders)} homes from {source} to {target}:")
+        homes = list(_homes(away, here, folders))
         if not go:
             print(
                 "Nothing was changed. People should have stopped their servers on "
                 f"{source}. To do it: make graduate FROM={source} TO={target} GO=1"
             )
             return
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(table, indent=1))
         with step("Users, groups, roster"):
             here.ask("import", given=json.dumps(told))
-        left = [each["name"] for each, known in homes if not _move(away, here, each, known)]
-    _tell(source, target, kept, left)
+        left = [home.name for home in homes if not move(away, here, home)]
+    _tell(source, target, left)
 
 
-def _homes(
-    away: Door, here: Door, table: Sequence[dict[str, str]]
-) -> Iterator[tuple[dict[str, str], Any]]:
-    """Each move with what is in the home; prints it."""
-    for each in table:
-        before = json.loads(away.ask("inventory", each["before"]))
-        after = json.loads(here.ask("inventory", each["after"]))
+@dataclass(frozen=True)
+class Home:
+    """Somebody's home on the old hub, and what is in it."""
+
+    name: str
+    folder: str
+    known: dict[str, Any]
+
+
+def _homes(away: Door, here: Door, folders: Mapping[str, str]) -> Iterator[Home]:
+    """Every home that there is; prints how it stands."""
+    for name, folder in folders.items():
+        before, after = (json.loads(door.ask("inventory", folder)) for door in (away, here))
         if before is None:
             state = "has no home"
         elif after is None:
             state = f"{before['files']} files, {before['bytes'] / 1e6:.1f} MB"
         else:
             state = "is there already" if before == after else "DIFFERS on the new hub"
-        print(f"    {each['name']}: {each['before']} → {each['after']}, {state}", flush=True)
+        print(f"    {name}: {state}", flush=True)
         if before is not None:
-            yield each, before
+            yield Home(name, folder, before)
 
 
-def _move(away: Door, here: Door, each: dict[str, str], known: dict[str, Any]) -> bool:
+def move(away: Door, here: Door, home: Home) -> bool:
     """Copies a home and compares; whether both are the same now."""
-    with step(f"Home of {each['name']}", counted=False) as current:
-        if json.loads(here.ask("inventory", each["after"])) == known:
+    with step(f"Home of {home.name}", counted=False) as current:
+        if json.loads(here.ask("inventory", home.folder)) == home.known:
             current.result = "is there already"
             return True
-        if problem := copy(away, here, each["before"], each["after"]):
+        if problem := _copy(away, here, home.folder):
             current.result = problem
             return False
-        before = json.loads(away.ask("inventory", each["before"]))
-        after = json.loads(here.ask("inventory", each["after"]))
+        before, after = (json.loads(door.ask("inventory", home.folder)) for door in (away, here))
         if before != after:
             current.result = "was changed meanwhile: its server runs on the old hub"
             return False
@@ -135,11 +136,11 @@ def _move(away: Door, here: Door, each: dict[str, str], known: dict[str, Any]) -
         return True
 
 
-def copy(away: Door, here: Door, before: str, after: str) -> str | None:
+def _copy(away: Door, here: Door, folder: str) -> str | None:
     """Streams a home from one hub to the other; the reason where that failed."""
-    with subprocess.Popen(away.command("pack", before), stdout=subprocess.PIPE) as packing:
+    with subprocess.Popen(away.command("pack", folder), stdout=subprocess.PIPE) as packing:
         done = subprocess.run(
-            here.command("unpack", after), stdin=packing.stdout, capture_output=True, check=False
+            here.command("unpack", folder), stdin=packing.stdout, capture_output=True, check=False
         )
     return _last(done.stderr.decode(errors="replace")) if done.returncode else None
 
@@ -148,8 +149,7 @@ def _last(text: str) -> str:
     return (text.strip().splitlines() or ["nothing"])[-1]
 
 
-def _tell(source: str, target: str, kept: Path, left: list[str]) -> None:
-    print(f"  Names on either hub: {kept}")
+def _tell(source: str, target: str, left: list[str]) -> None:
     if left:
         raise Problem(
             f"Not moved: {', '.join(left)}, see above. The rest is done; the old hub is as it was. "

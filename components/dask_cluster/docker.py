@@ -212,7 +212,7 @@ def _on(network: docker.Network, address: str | None = None) -> Any:
     return docker.ContainerNetworksAdvancedArgs(name=network.name, ipv4_address=address)
 
 
-def _memory(args: DaskClusterArgs) -> dict[str, int]:
+def _memory(args: DaskClusterArgs) -> dict[str, Any]:
     # Room above Dask's own limit: its spilling and pausing need to come before the kernel's end.
     mebibytes = int(int(args.memory) * 1.25) // 1024**2
     # Without memory_swap every preview shows a change.

@@ -34,6 +34,7 @@ for folder in /own/*; do
   case $folder in */home) chmod 0700 "$folder" ;; esac
 done
 """
+_FOLDER = "{escaped_username}"  # a home's, on a volume for all: as on a Docker host
 _OWN_FOLDERS = "folders"  # name of the container that gives users their folders
 
 
@@ -243,7 +244,7 @@ def _storage(
     }
     common: Values = {
         "type": "static",
-        "static": {"pvcName": volumes["homes"], "subPath": "{username}"},
+        "static": {"pvcName": volumes["homes"], "subPath": _FOLDER},
     }
     return {
         **(own if homes_kind == "per_user" else common),
@@ -270,9 +271,9 @@ def _folders(args: JupyterHubHostArgs, reference: str, homes_kind: str) -> list[
     As root with no capability but these two, and nothing of it is recursive.
     """
     first = args.images[0]
-    mounts = {"shared": "/own/shared"}
+    mounts = [("shared", "/own/shared", "{username}")]
     if homes_kind != "per_user":
-        mounts["home"] = "/own/home"
+        mounts.append(("home", "/own/home", _FOLDER))
     return [
         {
             "name": _OWN_FOLDERS,
@@ -284,8 +285,8 @@ def _folders(args: JupyterHubHostArgs, reference: str, homes_kind: str) -> list[
                 "capabilities": {"drop": ["ALL"], "add": ["CHOWN", "FOWNER"]},
             },
             "volumeMounts": [
-                {"name": name, "mountPath": path, "subPath": "{username}"}
-                for name, path in mounts.items()
+                {"name": name, "mountPath": path, "subPath": folder}
+                for name, path, folder in mounts
             ],
         }
     ]
@@ -375,7 +376,7 @@ def spawner_limits(limits: LimitsArgs, pools: Sequence[PoolArgs] = ()) -> Values
         "cpu_guarantee": limits.cpu_guarantee,
         "extra_resource_limits": gpus,
         "extra_resource_guarantees": gpus,
-        **({"node_selector": pool.node_labels, "tolerations": pool.tolerations} if pool else {}),
+        **({"node_selector": pool.labels, "tolerations": pool.tolerations} if pool else {}),
     }
 
 

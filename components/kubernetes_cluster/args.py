@@ -1,8 +1,7 @@
-"""Args of a Kubernetes cluster: one that exists, or one that is made."""
+"""Args of a Kubernetes cluster that exists."""
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Self
 
@@ -15,23 +14,9 @@ _ELSEWHERE = "refused by protected volumes, which can't move: make a new stack i
 _NEXT_TIME = "nothing on the running system; used from the next command on"
 
 
-class ClusterKind(str, Enum):
-    """Where the cluster comes from."""
-
-    existing = "existing"
-    k3s = "k3s"
-    eks = "eks"
-    gke = "gke"
-
-
 class KubernetesClusterArgs(Args):
-    """The Kubernetes cluster that a hub runs on."""
+    """The Kubernetes cluster that a hub runs on: one that exists, reached by a kubeconfig."""
 
-    kind: ClusterKind = field(
-        ClusterKind.existing,
-        description="`existing`: one that somebody else made, reached by a kubeconfig.",
-        change=_ELSEWHERE,
-    )
     kubeconfig: InputSecret | None = field(
         None,
         description=(
@@ -70,8 +55,7 @@ class KubernetesClusterArgs(Args):
     pools: list[PoolArgs] = field(
         [],
         description=(
-            "Its nodes, by size. With `existing` only said, so that a size that no node has room "
-            "for is refused."
+            "Its nodes, by size: only said, so that a size that no node has room for is refused."
         ),
         change="see its fields",
     )

@@ -11,57 +11,41 @@ from ..args import Args, Bytes, field
 if TYPE_CHECKING:
     from ..jupyterhub_host.servers import LimitsArgs
 
-_IN_PLACE = "in place; servers that run stay where they are"
+_NEXT = "servers that start from then on; ones that run stay where they are"
 GPU = "nvidia.com/gpu"
 
 
 class PoolArgs(Args):
-    """Nodes of one size, of which there may be more or fewer."""
+    """Nodes of one size that the cluster has, or would add."""
 
     name: str = field(
-        pattern=r"^[a-z][a-z0-9-]{0,30}$", description="Name of the pool.", change="another pool"
+        pattern=r"^[a-z][a-z0-9-]{0,30}$", description="Name of the pool.", change=_NEXT
     )
-    cpus: int = field(2, ge=1, le=1024, description="Cores of a node.", change="replaces its nodes")
+    cpus: int = field(2, ge=1, le=1024, description="Cores of a node.", change=_NEXT)
     memory: Bytes = field(
         "8G",
         ge=1024**3,
         unit="bytes, or text like `8G`",
         description="Memory of a node.",
-        change="replaces its nodes",
+        change=_NEXT,
     )
-    gpus: int = field(0, ge=0, le=16, description="GPUs of a node.", change="replaces its nodes")
+    gpus: int = field(0, ge=0, le=16, description="GPUs of a node.", change=_NEXT)
     labels: dict[str, str] = field(
-        {}, description="Labels of its nodes, which servers may ask for.", change=_IN_PLACE
+        {}, description="Labels of its nodes, which servers may ask for.", change=_NEXT
     )
     taints: list[str] = field(
         [],
         description="Taints that keep other pods off, as `key=value:NoSchedule`.",
-        change=_IN_PLACE,
-    )
-    min: int = field(1, ge=0, le=1000, description="Nodes at least.", change=_IN_PLACE)
-    max: int = field(
-        1, ge=1, le=1000, description="Nodes at most; more than `min` scales.", change=_IN_PLACE
-    )
-    spot: bool = field(
-        False,
-        description="Cheaper nodes that the cloud may take away, with the servers on them.",
-        change="replaces its nodes",
+        change=_NEXT,
     )
 
     @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        if self.min > self.max:
-            raise ValueError("min must not be above max")
+    def _taints_are_read(self) -> Self:
         for taint in self.taints:
             key, _, effect = taint.rpartition(":")
             if not key or effect not in ("NoSchedule", "PreferNoSchedule", "NoExecute"):
                 raise ValueError(f"taint `{taint}` is not like gpu=yes:NoSchedule")
         return self
-
-    @property
-    def node_labels(self) -> dict[str, str]:
-        """Labels that only its nodes have."""
-        return self.labels or {"pulumi-jupyterhub/pool": self.name}
 
     @property
     def tolerations(self) -> list[dict[str, Any]]:

@@ -29,11 +29,6 @@ CHARTS: Mapping[str, Chart] = {
         Chart("jupyterhub", "https://hub.jupyter.org/helm-chart/", "4.4.0"),
         Chart("traefik", "https://traefik.github.io/charts", "41.3.0"),
         Chart("dask-gateway", "https://helm.dask.org", "2026.3.0"),
-        Chart(
-            "kube-prometheus-stack",
-            "https://prometheus-community.github.io/helm-charts",
-            "88.5.3",
-        ),
     )
 }
 TIMEOUT = 900  # seconds for all pods of a release: images have to be pulled first

@@ -64,31 +64,18 @@ class KubernetesCluster:
         parent: pulumi.Resource | None = None,
     ) -> KubernetesCluster:
         """Names the cluster. Nothing connects before the first resource is made."""
-        text = kubeconfig_of(args)
-        return cls.behind(deployment, args, text, parent=parent)
-
-    @classmethod
-    def behind(
-        cls,
-        deployment: str,
-        args: KubernetesClusterArgs,
-        kubeconfig: pulumi.Output[str],
-        *,
-        gate: pulumi.Resource | None = None,
-        parent: pulumi.Resource | None = None,
-    ) -> KubernetesCluster:
-        """The cluster that a kubeconfig leads to, once the gate is open."""
+        kubeconfig = kubeconfig_of(args)
         namespace = args.namespace or deployment
         provider = _provider(deployment, args, namespace, kubeconfig, parent)
-        made = None if args.namespace else _namespace(namespace, provider, parent, gate)
+        made = None if args.namespace else _namespace(namespace, provider, parent)
         return cls(
             deployment,
             namespace,
             provider,
-            pulumi.Output.secret(kubeconfig),
+            kubeconfig,
             args.context,
             args.storage_class,
-            made or gate,
+            made,
             tuple(args.pools),
         )
 
@@ -112,24 +99,17 @@ class KubernetesCluster:
 
 
 def _namespace(
-    name: str,
-    provider: kubernetes.Provider,
-    parent: pulumi.Resource | None,
-    gate: pulumi.Resource | None,
+    name: str, provider: kubernetes.Provider, parent: pulumi.Resource | None
 ) -> pulumi.Resource:
     """The stack's own namespace. Users' claims are in it, so a destroy leaves it there."""
     import pulumi_kubernetes as kubernetes
 
-    return kubernetes.core.v1.Namespace(
+    made: pulumi.Resource = kubernetes.core.v1.Namespace(
         "namespace",
         metadata={"name": name, "labels": {f"{LABEL}/deployment": name}},
-        opts=pulumi.ResourceOptions(
-            parent=parent,
-            provider=provider,
-            retain_on_delete=True,
-            depends_on=[gate] if gate else [],
-        ),
+        opts=pulumi.ResourceOptions(parent=parent, provider=provider, retain_on_delete=True),
     )
+    return made
 
 
 def kubeconfig_of(args: KubernetesClusterArgs) -> pulumi.Output[str]:
@@ -181,5 +161,8 @@ def _provider(
         cluster_identifier=deployment,
         # What a destroy has left (namespace, claims) is taken again by its name.
         upsert_existing_objects=True,
+        # Changed in place: a pod that starts meanwhile finds them.
+        enable_secret_mutable=True,
+        enable_config_map_mutable=True,
         opts=pulumi.ResourceOptions(parent=parent),
     )

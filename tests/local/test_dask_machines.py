@@ -42,7 +42,7 @@ class Cluster:
         for known, name in (("192.0.2.9", "hub"), ("192.0.2.20", "big"), ("192.0.2.21", "old")):
             text = text.replace(f"address: {known}", f"address: {ADDRESSES[name]}")
         text = text.replace("workers: 2", "workers: 2\n    memory: 400M")
-        image = "{title: Dask, source: {build: images/dask, base: images/notebook}}"
+        image = "{title: Dask, source: {bundled: dask}}"
         text = text.replace("hub: {", f"hub: {{images: [{image}], ")
         file = folder / "Pulumi.test.yaml"
         file.write_text(text)

@@ -36,6 +36,7 @@ _AUTONAMED = "pulumi.com/autonamed"
 _MUTABLE = {"enableSecretMutable": "Secret", "enableConfigMapMutable": "ConfigMap"}
 _CONFIG = {"kubeconfig", "context", "namespace", "clusterIdentifier", *_MUTABLE}
 _CONFIG |= {"enableServerSideApply", "suppressDeprecationWarnings", "version"}
+_CONFIG |= {"upsertExistingObjects"}  # applying does so anyway
 _REFUSED = ("kubernetes:yaml", "kubernetes:kustomize", "kubernetes:helm.sh/v4")
 _Kind = provider_pb2.PropertyDiff.Kind
 

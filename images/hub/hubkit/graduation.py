@@ -1,6 +1,6 @@
-"""From one hub to another: names, accounts, and homes as streams. Never the database file.
+"""From one hub to another: accounts, and homes as streams. Never the database file.
 
-Run in each hub's container by `make graduate`: `python3 -m hubkit.graduation moves`, `export`,
+Run in each hub's container by `make graduate`: `python3 -m hubkit.graduation folders`, `export`,
 `import`, and for a home `inventory FOLDER`, `pack FOLDER`, `unpack FOLDER`.
 """
 
@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import json
 import os
-import re
 import shutil
 import stat
 import sys
@@ -18,14 +17,14 @@ import tarfile
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
 from . import names
+from .folders import HOMES, STATE
 from .volumes import SENTINEL
 
-_OBJECT = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-_LONGEST = 32 - 11  # of the readable part: kubespawner's slugs have 32 characters, 11 of a digest
 _CHUNK = 1024**2
 
 
@@ -33,44 +32,9 @@ class Refused(Exception):
     """What can't be moved. Its text says why and what to do."""
 
 
-# Names
-
-
-def slug(name: str) -> str:
-    """A user's name in the names of pods and claims; the same as kubespawner's `safe_slug` (7.1).
-
-    A name that is good as it is stays; any other is cut and gets a digest, so that it can't be
-    turned back: whoever needs that keeps a table.
-    """
-    if "--" not in name and _OBJECT.fullmatch(name):
-        return name
-    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).lstrip("-")[:_LONGEST].rstrip("-")
-    if readable and not readable[0].isalpha():
-        readable = "x-" + readable[: _LONGEST - 2]
-    return f"{readable or 'x'}---{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-@dataclass(frozen=True)
-class Move:
-    """A user's name, and what the folder of their files is called on either hub."""
-
-    name: str
-    before: str
-    after: str
-
-
-def moves(people: Iterable[str]) -> list[Move]:
-    """Everybody's; refuses two names that would share a folder, with both named."""
-    found: dict[str, Move] = {}
-    for name in sorted(set(people)):
-        move = Move(name, names.escaped(name), slug(name))
-        if (other := found.get(move.after)) is not None:
-            raise Refused(
-                f"{other.name} and {name} would both be {move.after} on the new hub. Nothing was "
-                "moved. Give one of them another name on the old hub, then run it again."
-            )
-        found[move.after] = move
-    return list(found.values())
+def folders(people: Iterable[str]) -> dict[str, str]:
+    """The folder of everybody's files: the same on every hub whose homes are on one volume."""
+    return {name: names.escaped(name) for name in sorted(set(people))}
 
 
 # Homes
@@ -83,7 +47,7 @@ class _Entry:
     path: str
     status: os.stat_result
     target: str | None = None
-    content: IO[bytes] | None = None
+    content: BufferedReader | None = None
 
 
 def _entries(home: Path) -> Iterator[_Entry]:
@@ -206,9 +170,10 @@ def export(db: Any, roster: Iterable[str]) -> dict[str, Any]:
 
 def _passwords(db: Any) -> dict[str, str]:
     """Hashes of the passwords that people chose; first ones are printed by the new hub."""
+    from nativeauthenticator.orm import UserInfo
     from sqlalchemy import inspect
 
-    from .login.passwords import UserInfo, is_first
+    from .login.passwords import is_first
 
     if not inspect(db.get_bind()).has_table(UserInfo.__tablename__):
         return {}
@@ -219,8 +184,7 @@ def _passwords(db: Any) -> dict[str, str]:
 def take(db: Any, told: dict[str, Any]) -> None:
     """Brings users, groups and passwords into this hub; what is here already stays as it is."""
     from jupyterhub import orm
-
-    from .login.passwords import UserInfo
+    from nativeauthenticator.orm import UserInfo
 
     for name, known in told["users"].items():
         if orm.User.find(db, name) is None:
@@ -242,9 +206,9 @@ def take(db: Any, told: dict[str, Any]) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="hubkit.graduation", description=__doc__)
-    parser.add_argument("--homes", type=Path, default=Path("/srv/homes"))
+    parser.add_argument("--homes", type=Path, default=HOMES)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("moves", help="everybody's folder on either hub, as JSON")
+    commands.add_parser("folders", help="everybody's folder, as JSON")
     commands.add_parser("export", help="accounts as JSON")
     commands.add_parser("import", help="takes accounts as JSON")
     for command, text in (
@@ -263,7 +227,7 @@ def main() -> None:
     """The command line."""
     given = _arguments()
     try:
-        if given.command in ("moves", "export", "import"):
+        if given.command in ("folders", "export", "import"):
             _accounts(given.command)
             return
         home = given.homes / given.folder
@@ -286,7 +250,6 @@ def _accounts(command: str) -> None:
     from sqlalchemy import create_engine
     from sqlalchemy.orm import sessionmaker
 
-    from .login.passwords import STATE
     from .login.roster import Roster
     from .settings import load_settings
 
@@ -295,8 +258,8 @@ def _accounts(command: str) -> None:
     db = sessionmaker(bind=create_engine(f"sqlite:///{STATE}/jupyterhub.sqlite"))()
     if command != "import":
         told = export(db, roster.names())
-        table = [vars(move) for move in moves([*told["users"], *told["roster"]])]
-        print(json.dumps(table if command == "moves" else told))
+        homes = folders([*told["users"], *told["roster"]])
+        print(json.dumps(homes if command == "folders" else told))
         return
     told = json.load(sys.stdin)
     for name in set(told["roster"]) - set(roster.names()):

@@ -39,6 +39,7 @@ def chart() -> Config:
     c.JupyterHub.services = [{"name": "dask-gateway"}]
     c.JupyterHub.load_roles = [{"name": "of-the-chart"}]
     c.JupyterHub.template_paths = ["/own/templates"]
+    c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
     c.KubeSpawner.environment = {"OWN": "1"}
     return c
 
@@ -64,7 +65,10 @@ def test_what_the_chart_has_set_stays(told: Path) -> None:
     assert found == {"dask-gateway", "idle-culler", "busy-kernels"}
     assert "of-the-chart" in {role["name"] for role in c.JupyterHub.load_roles}
     assert c.JupyterHub.template_paths[0] == "/own/templates"
+    cookies = {"cookie_options": {"samesite": "Lax"}}
+    assert c.JupyterHub.tornado_settings == {"slow_spawn_timeout": 0} | cookies
     assert c.KubeSpawner.environment["OWN"] == "1"
+    assert c.KubeSpawner.environment["CULLING_TIMEOUT"] == "3600"
     assert c.JupyterHub.hub_bind_url == "http://:8081"
     assert c.JupyterHub.spawner_class is PodSpawner
 
@@ -103,6 +107,10 @@ def test_both_places_have_the_same_logins_pages_and_culling(told: Path) -> None:
     kubernetes.configure(there)
     differing = {"bind_url", "hub_bind_url", "hub_connect_ip", "concurrent_spawn_limit"}
     differing |= {"proxy_class", "spawner_class", "services", "load_roles", "template_paths"}
+    differing |= {"tornado_settings", "extra_handlers", "authenticator_class"}
+    here.JupyterHub.template_vars.pop("work_together")  # groups' folders need a host
+    logins = [c.JupyterHub.authenticator_class.__bases__ for c in (here, there)]
+    assert logins[0] == logins[1]
     for name in ("JupyterHub", "Authenticator", "CryptKeeper", "ClassPasswordAuthenticator"):
         common_part = {k: v for k, v in here[name].items() if k not in differing}
         assert {k: there[name].get(k) for k in common_part} == common_part
@@ -215,8 +223,12 @@ def test_a_quota_is_told() -> None:
         made._start = refused
         await made.start()
 
-    with pytest.raises(web.HTTPError) as caught:
-        asyncio.run(start())
+    loop = asyncio.new_event_loop()  # asyncio.run would end the one of other tests
+    try:
+        with pytest.raises(web.HTTPError) as caught:
+            loop.run_until_complete(start())
+    finally:
+        loop.close()
     assert "the quota is used up (pods=1" in caught.value.jupyterhub_message  # type: ignore[attr-defined]
 
 

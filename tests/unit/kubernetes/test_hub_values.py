@@ -130,12 +130,12 @@ def test_homes_on_one_file_system_have_a_folder_each() -> None:
     assert values["storage"]["type"] == "static"
     assert values["storage"]["static"] == {
         "pvcName": "jupyterhub-test-homes",
-        "subPath": "{username}",
+        "subPath": "{escaped_username}",
     }
     (folders,) = values["initContainers"]
     assert folders["volumeMounts"] == [
         {"name": "shared", "mountPath": "/own/shared", "subPath": "{username}"},
-        {"name": "home", "mountPath": "/own/home", "subPath": "{username}"},
+        {"name": "home", "mountPath": "/own/home", "subPath": "{escaped_username}"},
     ]
     assert folders["securityContext"]["capabilities"] == {
         "drop": ["ALL"],
@@ -195,7 +195,7 @@ def test_images_and_sizes_become_profiles() -> None:
         "cpu_guarantee": 2,
         "extra_resource_limits": {"nvidia.com/gpu": "1"},
         "extra_resource_guarantees": {"nvidia.com/gpu": "1"},
-        "node_selector": {"pulumi-jupyterhub/pool": "gpu"},
+        "node_selector": {"accelerator": "t4"},
         "tolerations": [
             {"key": "gpu", "effect": "NoSchedule", "operator": "Equal", "value": "yes"},
             {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},

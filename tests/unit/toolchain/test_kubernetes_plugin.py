@@ -1,7 +1,4 @@
-"""The kubernetes stand-in without a cluster: what differs, what replaces, what a preview says.
-
-tests/kubernetes applies objects for real.
-"""
+"""The kubernetes stand-in without a cluster: what differs, what replaces, what a preview says."""
 
 from __future__ import annotations
 
@@ -114,6 +111,14 @@ def test_a_name_is_made_once_and_kept() -> None:
     assert again == first
     named = from_struct(check(CLAIM, claim()).inputs)
     assert named == claim()
+
+
+def test_the_projects_own_provider_is_covered() -> None:
+    """What KubernetesCluster asks of it."""
+    asked = {"kubeconfig": "x", "namespace": "x", "clusterIdentifier": "x"}
+    asked |= {"upsertExistingObjects": True, "enableSecretMutable": True}
+    request = provider_pb2.CheckRequest(news=to_struct(asked | {"enableConfigMapMutable": True}))
+    assert not KubernetesProvider().CheckConfig(request, None).failures
 
 
 def test_what_is_not_covered_is_refused_by_name() -> None:
