@@ -3,7 +3,7 @@ MAKEFLAGS += --no-print-directory
 T := python3 -m toolchain
 STACK ?= local
 export STACK
-.PHONY: help setup up down purge preview kept place backend rebuild outputs logs roster link env ci touched publish pin test test-vm lint bench
+.PHONY: help setup up down purge preview kept place backend rebuild outputs logs roster link graduate env ci touched publish pin test test-vm lint bench
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -34,6 +34,8 @@ roster: ## names and first passwords (ADD=a,b REMOVE=a RESET=a SHEET=file)
 	@$(T) roster --add "$(ADD)" --remove "$(REMOVE)" --reset "$(RESET)" --sheet "$(SHEET)"
 link: ## puts a repository into homes (REPO=https://… BRANCH=main FILE=a.ipynb)
 	@$(T) link --repo "$(REPO)" --branch "$(or $(BRANCH),main)" --file "$(FILE)"
+graduate: ## move a class to another hub, said first (FROM=class TO=facility GO=1)
+	@$(T) graduate --from "$(FROM)" --to "$(TO)" $(if $(GO),--go)
 env: ## lines for eval, so that plain pulumi works
 	@$(T) env
 ci: ## what the workflows run (WHAT=preview, up, drift or digests)

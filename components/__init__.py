@@ -15,8 +15,9 @@ from .cloud_vm.args import (
     SizeArgs,
 )
 from .cloud_vm.component import CloudVM
-from .dask_cluster.args import DaskClusterArgs, for_notebooks
+from .dask_cluster.args import DaskClusterArgs, DaskGatewayArgs, DaskMachinesArgs, for_notebooks
 from .dask_cluster.component import DaskCluster
+from .dask_cluster.machines import WorkerMachines
 from .dns.args import DnsArgs, DnsKind
 from .dns.component import DnsName
 from .errors import ConfigError
@@ -32,9 +33,11 @@ from .jupyterhub_host.files import ExamplesArgs, FilesArgs, GroupArgs
 from .jupyterhub_host.login import LoginArgs, LoginKind, Lti13Args, OidcArgs
 from .jupyterhub_host.providers import OidcProvider
 from .jupyterhub_host.servers import NotebookImageArgs, ServerSizeArgs
+from .kubernetes_cluster.args import KubernetesClusterArgs
 from .machine.args import HostArgs, SoftwareArgs, SshArgs
 from .machine.existing import ExistingHost
 from .platforms.docker_host import DockerHost, DockerHostArgs
+from .platforms.kubernetes import KubernetesCluster
 from .platforms.site import PlaceArgs, Site, SiteArgs
 from .shared_volume.args import Encryption, SharedVolumeArgs, SnapshotArgs, VolumeKind
 from .shared_volume.component import SharedVolume
@@ -62,6 +65,8 @@ __all__ = [
     "CullingArgs",
     "DaskCluster",
     "DaskClusterArgs",
+    "DaskGatewayArgs",
+    "DaskMachinesArgs",
     "DnsArgs",
     "DnsChallengeArgs",
     "DnsKind",
@@ -81,6 +86,8 @@ __all__ = [
     "IngressArgs",
     "JupyterHubHost",
     "JupyterHubHostArgs",
+    "KubernetesCluster",
+    "KubernetesClusterArgs",
     "LoginArgs",
     "LoginKind",
     "Lti13Args",
@@ -110,6 +117,7 @@ __all__ = [
     "TraefikProxyArgs",
     "UsersNetworkArgs",
     "VolumeKind",
+    "WorkerMachines",
     "bundled_image",
     "for_notebooks",
 ]

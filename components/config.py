@@ -23,6 +23,7 @@ from .dns.args import DnsArgs, DnsKind
 from .errors import ConfigError, mistakes, path_of, report
 from .images import EgressArgs, egress_here
 from .jupyterhub_host.args import HubSecretsArgs, JupyterHubHostArgs
+from .kubernetes_cluster.args import KubernetesClusterArgs
 from .machine.args import HostArgs
 from .machine.desired import DATA
 from .platforms.docker_host import DockerHostArgs
@@ -43,22 +44,35 @@ class Platform(str, Enum):
     aws = "aws"
     gcp = "gcp"
     openstack = "openstack"
+    kubernetes = "kubernetes"
 
     @property
     def family(self) -> str:
         """Its wiring file in `stacks/`."""
-        return "local" if self is Platform.local else "vm"
+        return {"local": "local", "kubernetes": "kubernetes"}.get(self.value, "vm")
+
+    @property
+    def has_plugin(self) -> bool:
+        """Whether its resources have a Pulumi plugin beside Docker's."""
+        return self.is_cloud or self is Platform.kubernetes
 
     @property
     def is_cloud(self) -> bool:
         """Whether VM and disks are made by the stack."""
-        return self not in (Platform.local, Platform.host)
+        return self in (Platform.aws, Platform.gcp, Platform.openstack)
 
 
 # What is different where the hub is on a network; a stack file's own values win.
 _ON_A_NETWORK: Mapping[str, Any] = {
     "proxy": {"bind_address": "0.0.0.0", "http_port": 80, "https_port": 443},
     "hub": {"login": {"kind": "roster"}},
+}
+_IN_A_CLUSTER: Mapping[str, Any] = {
+    **_ON_A_NETWORK,
+    "volumes": {
+        "homes": {"kind": "per_user"},
+        **{name: {"kind": "claim"} for name in ("shared", "state", "certificates")},
+    },
 }
 _IN_A_CLOUD: Mapping[str, Any] = {**_ON_A_NETWORK, "volumes": {"data": {"kind": "block"}}}
 
@@ -113,6 +127,11 @@ class StackSecretsArgs(HubSecretsArgs):
         description="Private key for the stack's machine, in OpenSSH's format.",
         change="in place: the converge script runs over ssh, with the old key still valid",
     )
+    dask_key: InputSecret | None = field(
+        None,
+        description="Key that the certificate of `dask.machines` is made from, 64 hex digits.",
+        change="replaces scheduler, workers and the hub container; notebooks start anew to connect",
+    )
 
 
 class StackConfig(Args):
@@ -120,8 +139,8 @@ class StackConfig(Args):
 
     platform: Platform = field(
         description=(
-            "What the stack is composed for: this machine, a cloud, or `host` for a machine that "
-            "exists."
+            "What the stack is composed for: this machine, a cloud, `host` for a machine that "
+            "exists, or `kubernetes` for a cluster."
         ),
         change="refused by protected volumes: make a new stack instead",
     )
@@ -136,6 +155,11 @@ class StackConfig(Args):
     )
     host: HostArgs | None = field(
         None, description="The machine that the hub runs on, with `host`.", change="see its fields"
+    )
+    cluster: KubernetesClusterArgs = field(
+        KubernetesClusterArgs(),
+        description="The cluster that the hub runs on, with `kubernetes`.",
+        change="see its fields",
     )
     dns: DnsArgs = field(
         DnsArgs(), description="The name that browsers use.", change="see its fields"
@@ -175,6 +199,8 @@ class StackConfig(Args):
         platform = Platform(values["platform"])
         if platform is Platform.local:
             return _under({"egress": egress_here()}, values)
+        if platform is Platform.kubernetes:
+            return _under(_IN_A_CLUSTER, values)
         return _under(_IN_A_CLOUD if platform.is_cloud else _ON_A_NETWORK, values)
 
     @model_validator(mode="after")
@@ -185,7 +211,10 @@ class StackConfig(Args):
 
     @model_validator(mode="after")
     def _login_has_its_secrets(self) -> Self:
-        if missing := self.secrets.missing(self.hub.login.kind):
+        missing = self.secrets.missing(self.hub.login.kind)
+        if self.dask and self.dask.machines and self.secrets.dask_key is None:
+            missing.append("dask_key")
+        if missing:
             raise ValueError(f"secrets are missing: {', '.join(missing)}; {_how_to_set(missing)}")
         return self
 
@@ -280,6 +309,7 @@ def facts(config: StackConfig) -> dict[str, Any]:
     return {
         "platform": config.platform.value,
         "is_cloud": config.platform.is_cloud,
+        "plugin": config.platform.value if config.platform.has_plugin else None,
         "docker": config.docker.host if config.platform is Platform.local else None,
         "bind_address": config.proxy.bind_address,
         "ports": ports,

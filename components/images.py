@@ -17,7 +17,10 @@ import pulumi
 from pydantic import model_validator
 
 from .args import Args, field
+from .errors import ConfigError
 from .platforms.docker_host import DockerHost
+from .platforms.kubernetes import KubernetesCluster
+from .platforms.place import Place
 
 EXTRA_CA = "extra-ca.crt"
 # Relative, so that the state holds the same path on every machine that previews the stack.
@@ -49,6 +52,10 @@ def base_of(folder: Path) -> Path | None:
     return bundled_image(found[1]) if found else None
 
 
+REGISTRY_ONLY = (
+    "a `reference`: a cluster builds no images. `make publish IMAGE=<name> "
+    "REGISTRY=<registry>/<you>` builds and pushes it, `make pin` writes it into the stack file"
+)
 _VARIABLES = {
     "http_proxy": ("HTTP_PROXY", "http_proxy"),
     "https_proxy": ("HTTPS_PROXY", "https_proxy"),
@@ -167,6 +174,13 @@ class ImageArgs(Args):
     )
 
     @property
+    def built_from(self) -> str | None:
+        """What is built, as the stack file says it."""
+        if self.bundled:
+            return f"bundled: {self.bundled.value}"
+        return f"build: {self.build}" if self.build else None
+
+    @property
     def folder(self) -> Path | None:
         """What is built, where something is."""
         return bundled_image(self.bundled.value) if self.bundled else self.build
@@ -213,15 +227,18 @@ class ImageStore:
     """
 
     def __init__(
-        self, host: DockerHost, egress: EgressArgs | None = None, parent: Parent = None
+        self, host: Place, egress: EgressArgs | None = None, parent: Parent = None
     ) -> None:
         self._host = host
-        self.egress = egress or (EgressArgs.of_environment() if host.is_here else EgressArgs())
+        is_here = isinstance(host, DockerHost) and host.is_here
+        self.egress = egress or (EgressArgs.of_environment() if is_here else EgressArgs())
         self._parent = parent
         self._images: dict[str, Image] = {}
 
     def get(self, args: ImageArgs) -> Image:
         """The image for these args, pulled or built if nobody asked before."""
+        if isinstance(self._host, KubernetesCluster):
+            return _from_registry(args)
         if args.reference:
             return self._pulled(args.reference)
         assert args.folder is not None  # validated
@@ -272,6 +289,13 @@ def _variant(arguments: Mapping[str, str]) -> Iterator[str]:
     """Tells resources apart that are built from one folder with other arguments."""
     if arguments:
         yield hashlib.sha256(repr(sorted(arguments.items())).encode()).hexdigest()[:6]
+
+
+def _from_registry(args: ImageArgs) -> Image:
+    """A cluster's nodes pull by themselves, from a registry: nothing is built there."""
+    if not args.reference:
+        raise ConfigError(f"found {args.built_from}; allowed: {REGISTRY_ONLY}")
+    return Image(args.reference, ())
 
 
 def content_digest(folder: Path, ca_bundle: Path | None, build_args: Mapping[str, str]) -> str:

@@ -25,6 +25,8 @@ _HOLDERS: Mapping[str, frozenset[str]] = {
             "openstack:blockstorage/volume:Volume",
             "openstack:objectstorage/container:Container",
             "openstack:sharedfilesystem/share:Share",
+            "kubernetes:core/v1:PersistentVolumeClaim",
+            "kubernetes:core/v1:PersistentVolume",
         }
     ),
 }

@@ -9,29 +9,53 @@ from typing import Any
 from pydantic import BaseModel
 
 from .cloud_vm.sizes import NoFit, has_table, smallest, table
+from .cluster_support import in_cluster
+from .fault import Fault
 from .machine.cloud_init import user_data
 from .shared_volume.args import KEPT
 
+_HOSTS = "machines that exist go with platform `host`; here give dask.machines.count"
 # platform → path in the stack file (`path=value` for one value only) → why, and what to do.
+_CLUSTERS_OWN = "the cluster has a network of its own"
+_NO_CLUSTER = "goes with platform `kubernetes`"
+_OF_CLUSTERS = dict.fromkeys(
+    (
+        "cluster",
+        "dask.gateway",
+        "hub.pods",
+        "hub.values",
+        "proxy.cluster",
+        "proxy.tls.secret",
+        "proxy.tls.kind=cert_manager",
+        "proxy.tls.kind=elsewhere",
+    ),
+    _NO_CLUSTER,
+)
 LACKS: Mapping[str, Mapping[str, str]] = {
     "local": {
+        **_OF_CLUSTERS,
         "vm": "there is no VM: the hub runs on this machine's Docker",
         "host": "goes with platform `host`",
         "site": "there is no cloud: the hub runs on this machine's Docker",
         "dns": "there is no address of its own; use proxy.tls.domains",
         "volumes.data": "there is no disk apart; give homes and the others a `path`",
         "volumes.more": "mounted folders come with a VM",
+        "dask.machines": "workers are on this machine; others come with a cloud or `host`",
     },
     "host": {
+        **_OF_CLUSTERS,
         "vm": "the machine exists; say how it is reached under `host`",
         "site": "the machine exists; say how it is reached under `host`",
         "dns.kind=managed": "there is no cloud DNS; make the record yourself and use kind `none`",
         "volumes.data": "give the disk as host.data_disk",
         "volumes.more": "mounted folders come with a cloud's VM",
         "docker": "the engine is the one on `host`",
+        "dask.machines.count": "VMs come with a cloud; name yours in dask.machines.hosts",
     },
     "aws": {
+        **_OF_CLUSTERS,
         "host": "goes with platform `host`",
+        "dask.machines.hosts": _HOSTS,
         "docker": "the engine is the one on the VM",
         "site.account": "credentials name the account: AWS_PROFILE",
         "vm.network.kind=flat": "every VM is in a VPC: `own` or `existing`",
@@ -39,18 +63,48 @@ LACKS: Mapping[str, Mapping[str, str]] = {
         "vm.metadata": "EC2 has no free metadata; use site.labels",
     },
     "gcp": {
+        **_OF_CLUSTERS,
         "host": "goes with platform `host`",
+        "dask.machines.hosts": _HOSTS,
         "docker": "the engine is the one on the VM",
         "vm.network.kind=flat": "every VM is in a VPC network: `own` or `existing`",
         "vm.network.address_pool": "addresses come from no pool",
         "vm.network.security_groups": "firewall rules go by the VM's tag, which is its name",
     },
     "openstack": {
+        **_OF_CLUSTERS,
         "host": "goes with platform `host`",
+        "dask.machines.hosts": _HOSTS,
         "docker": "the engine is the one on the VM",
         "vm.spot": "there is no common way to ask for it; use a flavor that is preemptible",
         "vm.network.public_address=ephemeral": "a floating IP is `fixed`, or there is `none`",
         "vm.deletion_protection": "Nova's lock is not in the provider; disks are protected",
+    },
+    "kubernetes": {
+        "dask.machines": "workers are pods on the cluster's nodes",
+        "dask.subnet": _CLUSTERS_OWN,
+        "dask.proxy_api_port": _CLUSTERS_OWN,
+        "vm": "servers run as pods on the cluster's nodes",
+        "host": "goes with platform `host`",
+        "docker": "servers run as pods on the cluster's nodes",
+        "dns": "make the record yourself and name the hub in proxy.tls.domains",
+        "volumes.data": "each of homes, shared, state and certificates has a claim of its own",
+        "volumes.more": "mounted folders come with a cloud's VM",
+        "proxy.image": "Traefik's image goes with its chart; proxy.cluster.values can change it",
+        "proxy.routes": "make an Ingress of your own",
+        "proxy.tcp_routes": "make a Service of your own",
+        "hub.network": "pods are on the cluster's network, closed by its network policies",
+        "hub.open_ports": "what servers may reach is hub.values: singleuser.networkPolicy",
+        "hub.memory_reserve": "the cluster's scheduler knows its nodes",
+        "hub.start_timeout": "a node may have to come first: hub.pods.start_timeout",
+        "hub.files.groups": "folders of groups need a host; hub.values can mount a claim",
+        "hub.files.examples": "use links that put a repository into the home: make link",
+        "hub.files.buckets": "not there yet",
+        "hub.files.disk_quota": "a home's claim has a size of its own: volumes.homes.size",
+        "volumes.uploads": "goes with buckets",
+        "hub.files.collect": "the hub doesn't see homes that are claims of their own",
+        "hub.files.scratch": "hub.values can mount an emptyDir",
+        "hub.files.cvmfs": "hub.values can mount what the nodes have",
     },
 }
 _NO_CLASS_PASSWORD = (
@@ -59,12 +113,6 @@ _NO_CLASS_PASSWORD = (
 )
 _NO_NFS = ("state", "certificates", "uploads")
 _NEEDS_ZONE = {"aws": "eu-central-1a", "gcp": "europe-west1-b"}
-
-
-class Fault(tuple[str, str, str]):
-    """A path, what was found there, and what is allowed."""
-
-    __slots__ = ()
 
 
 def faults(config: Any) -> Iterator[Fault]:
@@ -84,6 +132,9 @@ def faults(config: Any) -> Iterator[Fault]:
     yield from _subdomains(config)
     yield from _buckets(config)
     yield from _quota(config)
+    if platform == "kubernetes":
+        yield from in_cluster(config)
+    yield from _machines(config)
     if platform in _NEEDS_ZONE and not config.site.zone:
         yield Fault(
             ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
@@ -159,6 +210,25 @@ def _gpus(config: Any) -> Iterator[Fault]:
                 yield Fault((f"hub.{kind}.{number}.gpus", str(offered.gpus), has))
 
 
+def _machines(config: Any) -> Iterator[Fault]:
+    """Further VMs for Dask: of a type that exists, let in by the range of their network."""
+    machines = config.dask and config.dask.machines
+    if not machines or not machines.count or not config.vm:
+        return
+    platform = config.platform.value
+    if machines.spot and platform == "openstack":
+        yield Fault(("dask.machines.spot", "True", LACKS["openstack"]["vm.spot"]))
+    if not machines.cidr and config.vm.network.kind.value != "own":
+        why = "the range of the network that hub and machines are on, like 10.0.0.0/24"
+        yield Fault(("dask.machines.cidr", "nothing", why))
+    if not machines.machine_type and has_table(platform):
+        try:
+            smallest(machines.size, table(platform))
+        except NoFit as error:
+            has = f"what {platform} has, the nearest: {error.nearest}"
+            yield Fault(("dask.machines.size", error.asked, has))
+
+
 def _user_data(config: Any) -> Iterator[Fault]:
     if config.vm:
         try:  # with room for what is known later: keys, disks
@@ -171,7 +241,7 @@ def _given(config: Any, path: str) -> Any:
     """The value at a path where the stack file has one."""
     value = config
     for name in path.split("."):
-        if name not in value.model_fields_set:
+        if value is None or name not in value.model_fields_set:
             return None
         value = getattr(value, name)
     return value
@@ -217,8 +287,12 @@ def _volumes(config: Any) -> Iterator[Fault]:
         args = getattr(config.volumes, name)
         kind = args.kind.value
         path = f"volumes.{name}"
+        if platform == "kubernetes":
+            continue
         if platform in ("local", "host") and kind != "folder":
             yield Fault((f"{path}.kind", kind, f"`folder` on {platform}: there is no cloud"))
+        elif kind in ("claim", "per_user"):
+            yield Fault((f"{path}.kind", kind, f"not on {platform}: {_NO_CLUSTER}"))
         if name in _NO_NFS and kind in ("filesystem", "bucket"):
             why = "`folder` or `block`: a database on NFS or in a bucket gets damaged"
             yield Fault((f"{path}.kind", kind, why))

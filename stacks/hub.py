@@ -16,6 +16,7 @@ from components import (
     JupyterHubHost,
     SharedVolume,
     TraefikProxy,
+    WorkerMachines,
 )
 from components.config import StackConfig
 from components.dask_cluster.args import for_notebooks
@@ -31,6 +32,7 @@ def compose(
     host: DockerHost,
     kept: Mapping[str, SharedVolume],
     made: Mapping[str, SharedVolume] | None = None,
+    machines: WorkerMachines | None = None,
 ) -> dict[str, Any]:
     """Makes proxy, hub, Dask and the mounts of buckets, and returns the hub's outputs.
 
@@ -45,7 +47,7 @@ def compose(
     proxy = TraefikProxy("proxy", config.proxy, host, images, kept["certificates"])
     hub = JupyterHubHost(
         "hub",
-        _hub_args(config),
+        _hub_args(config, machines),
         config.secrets,
         host,
         images,
@@ -54,7 +56,7 @@ def compose(
         buckets=buckets,
     )
     if config.dask:
-        DaskCluster("dask", config.dask, host, images, hub, kept["shared"])
+        DaskCluster("dask", config.dask, host, images, hub, kept["shared"], machines)
     return outputs(stack, config, hub)
 
 
@@ -64,11 +66,11 @@ def _buckets(config: StackConfig, made: Iterable[str]) -> dict[str, BucketArgs]:
     return dict.fromkeys(made, everybodys) | config.hub.files.buckets
 
 
-def _hub_args(config: StackConfig) -> JupyterHubHostArgs:
+def _hub_args(config: StackConfig, machines: WorkerMachines | None) -> JupyterHubHostArgs:
     """The hub's args, which know of the Dask cluster where there is one."""
     if not config.dask:
         return config.hub
-    environment, ports = for_notebooks(config.hub.network.subnet)
+    environment, ports = for_notebooks(config.hub.network.subnet, machines and machines.key)
     return config.hub.model_copy(
         update={
             "environment": environment | config.hub.environment,

@@ -16,6 +16,7 @@ from components.platforms.site import Site
 from components.shared_volume.args import KEPT, SharedVolumeArgs, VolumeKind
 
 from . import hub, preflight
+from .machines import let_in, worker_machines
 
 
 def compose(stack: str, config: StackConfig) -> dict[str, Any]:
@@ -25,7 +26,8 @@ def compose(stack: str, config: StackConfig) -> dict[str, Any]:
     host = machine.docker_host.called(name.name)
     kept = {name: SharedVolume(name, _folder(name, config), host) for name in KEPT}
     buckets = {n: v for n, v in volumes.items() if v.args.kind is VolumeKind.bucket}
-    told = hub.compose(stack, config, host, kept, buckets)
+    machines = worker_machines(config, machine, site)
+    told = hub.compose(stack, config, host, kept, buckets, machines)
     return told | {
         "address": machine.address,
         "ssh_command": machine.ssh_command,
@@ -52,7 +54,7 @@ def _machine(
     volumes = {
         name: SharedVolume(_of(name), args, site) for name, args in _in_cloud(config).items()
     }
-    return CloudVM("vm", config.vm, site, volumes, _folders(config), key), site, volumes
+    return CloudVM("vm", let_in(config), site, volumes, _folders(config), key), site, volumes
 
 
 def _of(name: str) -> str:

@@ -11,6 +11,7 @@ from . import (
     backend,
     ci,
     commands,
+    graduate,
     link,
     logs,
     paths,
@@ -81,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     for option in ("--add", "--remove", "--reset"):
         names.add_argument(option, default="", metavar="NAMES")
     names.add_argument("--sheet", default="", metavar="FILE", help="a page to print and cut")
+    move = sub.add_parser("graduate", help="move a class to another hub: first said, then done")
+    move.add_argument("--from", dest="source", default="", metavar="STACK")
+    move.add_argument("--to", dest="target", default="", metavar="STACK")
+    move.add_argument("--go", action="store_true", help="do it")
     command("env", "lines for eval, so that plain pulumi works")
     command("test", "run tests").add_argument("arguments", nargs="*")
     command("lint", "ruff, mypy and hadolint")
@@ -112,6 +117,9 @@ def _publish(given: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    if arguments.command == "graduate":
+        graduate.graduate(arguments.source, arguments.target, arguments.go)
+        return
     stack = arguments.stack
     match arguments.command:
         case "setup":

@@ -36,7 +36,6 @@ def _present() -> list[str]:
 
 def _newer(old: str) -> str:
     """A newer Go, fetched by an old one (Debian 12 has 1.19): Go is published as a module, too."""
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     target = paths.cache() / f"go-{TOOLCHAIN}"
     program = target / "bin" / "go"
     with lock("go"):
@@ -44,7 +43,7 @@ def _newer(old: str) -> str:
             with workspace() as folder:
                 unpacked = Path(folder) / "go"
                 name = "golang.org/toolchain"
-                module(name, f"0.0.1-go{TOOLCHAIN}.linux-{machine}", unpacked, go=old)
+                module(name, f"0.0.1-go{TOOLCHAIN}.linux-{architecture()}", unpacked, go=old)
                 for tool in (*unpacked.glob("bin/*"), *unpacked.glob("pkg/tool/*/*")):
                     tool.chmod(0o755)  # modules come without the bits of programs
                 for hidden in list((unpacked / "src").rglob("_go.mod")):
@@ -63,7 +62,7 @@ def module(name: str, version: str, target: Path, go: str | None = None) -> None
     """Puts a writable copy of a module's source at `target`."""
     command = [go or compiler(), "mod", "download", "-json", f"{name}@v{version}"]
     answer = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd="/", env=_environment()
+        command, capture_output=True, text=True, check=False, cwd="/", env=environment()
     )
     found = json.loads(answer.stdout or "{}")
     if answer.returncode or "Dir" not in found:
@@ -80,7 +79,7 @@ def build(
 ) -> None:
     """Builds a program; it appears at `output` whole or not at all."""
     partial = output.with_name(f".{output.name}.{os.getpid()}")
-    env = _environment() | ({} if cgo else {"CGO_ENABLED": "0"})
+    env = environment() | ({} if cgo else {"CGO_ENABLED": "0"})
     command: list[str | Path] = [
         compiler(),
         "build",
@@ -97,7 +96,13 @@ def build(
     partial.rename(output)
 
 
-def _environment() -> dict[str, str]:
+def architecture() -> str:
+    """This machine's processor, as Go and container images call it."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+
+
+def environment() -> dict[str, str]:
+    """What `go` is run with."""
     # Debian and Ubuntu set GOTOOLCHAIN=local: their Go would not fetch the one a module asks for.
     return os.environ | {"GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "auto", "GO111MODULE": "on"}
 

@@ -11,6 +11,7 @@ from typing import Any
 from . import state as states
 
 _INSIDE = "docker:"  # types of what is on a machine's engine
+_HUBS = ("vm-ready", "host-ready")  # gates of the machine that the hub is on
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,19 @@ class Machine:
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Machine | None:
-        """The machine of a stack; None for one on this machine's engine, or before the first up."""
-        for _, way in _gates(state):
-            options = tuple(map(str, way["options"]))
-            return cls(way["user"], way["address"], int(way["port"]), options)
-        return None
+        """The hub's machine; None for one on this machine's engine, or before the first up."""
+        ways = (way for urn, way in _gates(state) if _name(urn) in _HUBS)
+        return next(map(cls._at, ways), None)
+
+    @classmethod
+    def others(cls, state: Mapping[str, Any]) -> dict[str, Machine]:
+        """The stack's further machines, by the URN of each one's gate."""
+        return {urn: cls._at(way) for urn, way in _gates(state) if _name(urn) not in _HUBS}
+
+    @classmethod
+    def _at(cls, way: Mapping[str, Any]) -> Machine:
+        options = tuple(map(str, way["options"]))
+        return cls(way["user"], way["address"], int(way["port"]), options)
 
     def option(self, name: str) -> str:
         """The value of one of ssh's options."""
@@ -74,14 +83,30 @@ def _gates(state: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield str(resource["urn"]), wanted["ssh"]
 
 
+def _name(urn: str) -> str:
+    return urn.rsplit("::", 1)[1]
+
+
 def gate(state: Mapping[str, Any]) -> str:
-    """URN of what containers wait for."""
-    return next(urn for urn, _ in _gates(state))
+    """URN of what the hub's containers wait for."""
+    return next(urn for urn, _ in _gates(state) if _name(urn) in _HUBS)
 
 
 def inside(state: Mapping[str, Any]) -> list[str]:
-    """URNs of what is on the machine's engine: gone with it, and made again from nothing."""
-    return [r["urn"] for r in states.resources(state) if r["type"].startswith(_INSIDE)]
+    """URNs of what is on the hub's engine: gone with its machine, and made again from nothing."""
+    others = set(Machine.others(state))
+    return [urn for urn, waits_for in _on_engines(state) if not others & waits_for]
+
+
+def behind(state: Mapping[str, Any], gate_urn: str) -> list[str]:
+    """URNs of a further machine's gate and of what is on its engine."""
+    return [gate_urn, *(urn for urn, waits_for in _on_engines(state) if gate_urn in waits_for)]
+
+
+def _on_engines(state: Mapping[str, Any]) -> Iterator[tuple[str, set[str]]]:
+    for resource in states.resources(state):
+        if resource["type"].startswith(_INSIDE):
+            yield str(resource["urn"]), set(resource.get("dependencies") or ())
 
 
 def without(state: dict[str, Any], urns: list[str]) -> dict[str, Any]:

@@ -109,7 +109,8 @@ def _copy(folder: Path, name: str) -> Path:
 
 def _absent(stack: Stack, found: pulumi_cli.Pulumi) -> list[str]:
     absent = ["docker"] if found.own_docker_plugin else []
-    return absent if stack.has_plugin else [*absent, str(stack.cloud)]
+    is_here = stack.has_plugin and not stack.has_own_plugin
+    return absent if is_here else [*absent, str(stack.plugin)]
 
 
 def _print_diff(answer: subprocess.CompletedProcess[str], remarks: list[str]) -> None:

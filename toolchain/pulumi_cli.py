@@ -36,7 +36,13 @@ class Pulumi:
         folders = [self.program.parent]
         folders += [_BIN / "language"] if self.own_language_host else []
         folders += [_BIN / "docker"] if self.own_docker_plugin else []
+        folders += [_BIN / "kubernetes"] if self.own_kubernetes_plugin else []
         return [str(folder) for folder in folders]
+
+    @property
+    def own_kubernetes_plugin(self) -> bool:
+        """Where the vendor has the engine fetch it, it isn't there before it is needed."""
+        return self.own_language_host and not plugins.is_installed("kubernetes")
 
 
 def find() -> Pulumi | None:

@@ -43,9 +43,10 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "cookie_secret": lambda: secrets.token_hex(32),
     "crypt_key": lambda: secrets.token_hex(32),
     "roster_key": lambda: secrets.token_hex(32),
+    "dask_key": lambda: secrets.token_hex(32),
     "ssh_key": ssh_key,
 }
-_FOR_ANOTHER_MACHINE = {"ssh_key"}
+_FOR_ANOTHER_MACHINE = {"dask_key", "ssh_key"}
 
 
 # `{secure: …}` on a line of its own below the key, or beside it.

@@ -61,11 +61,27 @@ class Stack:
         return str(self.facts["platform"]) if self.facts["is_cloud"] else None
 
     @property
+    def plugin(self) -> str | None:
+        """The plugin that its resources need besides docker's: the cloud's, or kubernetes."""
+        found = self.facts["plugin"]
+        return None if found is None else str(found)
+
+    @property
     def has_plugin(self) -> bool:
-        """Whether the official plugin of the stack's cloud is here, or could be got now."""
-        if self.cloud is None:
+        """Whether the plugin of the stack's cloud is here, or could be got now.
+
+        The official one; where that can't be had, this project's for a cluster does the same.
+        """
+        if self.plugin is None:
             return True
-        return not self.has_standin_cloud and plugins.install(self.program, self.cloud)
+        if self.has_standin_cloud:
+            return False
+        return plugins.install(self.program, self.plugin) or self.has_own_plugin
+
+    @property
+    def has_own_plugin(self) -> bool:
+        """Whether this project's own plugin serves the stack's cluster."""
+        return self.plugin == "kubernetes" and self._pulumi.own_kubernetes_plugin
 
     @functools.cached_property
     def facts(self) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ _EVERYTHING = re.compile(
 )
 _ONE_STACK = re.compile(r"stacks/(?:Pulumi\.(?P<file>.+)\.yaml|backend\.(?P<backend>.+))")
 # A component's file for one platform: components/cloud_vm/gcp.py, …/machine_types/aws.csv.
-_ONE_PLATFORM = re.compile(r"components/.*/(?P<platform>aws|gcp|openstack)\.(?:py|csv)")
+_ONE_PLATFORM = re.compile(r"components/.*/(?P<platform>aws|gcp|openstack|kubernetes)\.(?:py|csv)")
 
 
 def show(base: str, everything: bool, deployed: bool) -> None:

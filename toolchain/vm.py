@@ -18,8 +18,8 @@ from .steps import Problem, heading, step
 
 def check_plugin(stack: Stack) -> None:
     """Stops where the cloud's official plugin can't be had: only a preview works without."""
-    name = stack.cloud
-    if name is None or stack.has_standin_cloud or plugins.install(stack.program, name):
+    name = stack.plugin
+    if name is None or stack.has_standin_cloud or stack.has_plugin:
         return
     raise Problem(
         f"The official plugin for {name} is not here and could not be downloaded. Nothing was "
@@ -50,6 +50,7 @@ def recover(stack: Stack, state: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     if known is None:
         return state, False
     bring_key(stack, known)
+    state = _without_dead(stack, state)
     with step("Machine", counted=False) as current:
         if known.has_docker():
             current.result = f"{known.address} answers"
@@ -67,6 +68,23 @@ def recover(stack: Stack, state: dict[str, Any]) -> tuple[dict[str, Any], bool]:
             f"-R {known.option('HostKeyAlias')} -f {known.option('UserKnownHostsFile')}"
         )
     return _refresh_outside(stack, state), False
+
+
+def _without_dead(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
+    """Forgets what was on further machines that don't answer: it holds nothing that is kept.
+
+    `up` makes it again, on the machine that is back, or on the VM that is made anew.
+    """
+    for gate, other in Machine.others(state).items():
+        bring_key(stack, other)
+        if other.has_docker():
+            continue
+        with step(f"Machine {other.address}", counted=False) as current:
+            current.result = "does not answer: what was on it is made again"
+            left = machine.without(state, machine.behind(state, gate))
+            stack.require("stack", "import", given=json.dumps(left))
+            state = stack.exported() or {}
+    return state
 
 
 def bring_key(stack: Stack, known: Machine) -> None:
@@ -125,6 +143,7 @@ def before_destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
     if known is None:
         return state
     bring_key(stack, known)
+    state = _without_dead(stack, state)  # a destroy would wait for it
     with step("Servers and hub on the machine") as current:
         if _stop_all(stack, known):
             current.result = "stopped"

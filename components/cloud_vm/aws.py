@@ -83,6 +83,8 @@ def create(name: str, wanted: Wanted, site: Site, parent: pulumi.Resource) -> Ma
         private_address=instance.private_ip,
         zone=instance.availability_zone,
         ready=(*ready, *_volumes(wanted, site, instance, network, parent)),
+        network=network.vpc,
+        subnet=network.subnet,
     )
 
 

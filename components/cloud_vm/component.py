@@ -31,6 +31,8 @@ class CloudVM(pulumi.ComponentResource):
         volumes: disks that are attached and file systems that are mounted, at `/srv/<name>`.
         folders: directories that are made on them, like `/srv/data/homes`.
         key: private key of the stack, in OpenSSH's format.
+        web: whether browsers reach it: ports 80 and 443 are open.
+        engine: the deployment that its engine is called after, where a site has several VMs.
 
     Attributes:
         id: its id in the cloud.
@@ -40,6 +42,8 @@ class CloudVM(pulumi.ComponentResource):
         machine_type: the type that was taken.
         ssh_command: what a person types to get there.
         docker_host: the engine on it.
+        network: id of the network that it is on; None on a flat one.
+        subnet: id of its subnet there.
     """
 
     id: pulumi.Output[str]
@@ -49,6 +53,8 @@ class CloudVM(pulumi.ComponentResource):
     machine_type: pulumi.Output[str]
     ssh_command: pulumi.Output[str]
     docker_host: DockerHost
+    network: pulumi.Input[str] | None
+    subnet: pulumi.Input[str] | None
 
     def __init__(
         self,
@@ -58,6 +64,8 @@ class CloudVM(pulumi.ComponentResource):
         volumes: Mapping[str, SharedVolume] | None = None,
         folders: Sequence[str] = (),
         key: InputSecret | None = None,
+        web: bool = True,
+        engine: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:CloudVM", name, {}, opts)
@@ -65,9 +73,10 @@ class CloudVM(pulumi.ComponentResource):
         own_key = ssh.public_of(key)
         desired = desired_state(args.ssh, args.software, mounts(attached), folders, own_key)
         self.machine_type = self._machine_type(name, args, site)
-        made = self._create(name, args, site, attached, desired, own_key)
+        made = self._create(name, args, site, attached, desired, own_key, web)
         self.id, self.zone = made.id, made.zone
         self.address, self.private_address = made.address, made.private_address
+        self.network, self.subnet = made.network, made.subnet
         connection = ssh.connect(site.deployment, args.ssh, made.address, made.id, key)
         self.ssh_command = connection.command
         opened = gate(
@@ -80,7 +89,7 @@ class CloudVM(pulumi.ComponentResource):
             [made.machine, *made.ready],
         )
         self.docker_host = DockerHost.behind(
-            site.deployment,
+            engine or site.deployment,
             connection,
             mtu=args.mtu,
             gate=opened,
@@ -106,13 +115,14 @@ class CloudVM(pulumi.ComponentResource):
         volumes: Mapping[str, SharedVolume],
         desired: pulumi.Output[str],
         own_key: pulumi.Output[str],
+        web: bool,
     ) -> Made:
         def packed(known: list[str]) -> str:
             data = cloud_init.user_data(args.ssh, known[0], known[1], args.cloud_init)
             return base64.b64encode(data).decode()
 
         user_data = pulumi.Output.all(own_key, desired).apply(packed)
-        wanted = Wanted(args, self.machine_type, user_data, volumes)
+        wanted = Wanted(args, self.machine_type, user_data, volumes, web)
         made: Made = pick(__package__, site.platform).create(name, wanted, site, self)
         return made
 

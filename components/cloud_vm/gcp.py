@@ -111,6 +111,8 @@ def create(name: str, wanted: Wanted, site: Site, parent: pulumi.Resource) -> Ma
         private_address=private,
         zone=instance.zone,
         ready=tuple(_volumes(wanted, site, instance, parent)),
+        network=network.network,
+        subnet=network.subnet,
     )
 
 

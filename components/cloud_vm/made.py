@@ -22,19 +22,21 @@ class Wanted:
         user_data: compressed cloud-init, base64.
         volumes: what is attached or let in, by name.
         machine_type: the type that was picked.
+        web: whether browsers reach it.
     """
 
     args: CloudVMArgs
     machine_type: pulumi.Input[str]
     user_data: pulumi.Output[str]
     volumes: Mapping[str, SharedVolume]
+    web: bool = True
 
     @property
     def ingress(self) -> list[tuple[str, IngressArgs]]:
         """Every rule, each with a name that stays when others come and go."""
         web = [
             IngressArgs(protocol=Protocol.tcp, ports=port, source=source, description="web")
-            for port in WEB
+            for port in (WEB if self.web else ())
             for source in ("0.0.0.0/0",)
         ]
         ssh = [_ssh_rule(self.args.ssh.port, source) for source in self.args.ssh.allow_from]
@@ -63,6 +65,8 @@ class Made:
         private_address: its address on its own network.
         zone: where it is.
         ready: what else has to be there before it is reached: address, disks, rules.
+        network: id of the network that it is on; None on a flat one.
+        subnet: id of its subnet there.
     """
 
     machine: pulumi.Resource
@@ -71,3 +75,5 @@ class Made:
     private_address: pulumi.Output[str]
     zone: pulumi.Output[str]
     ready: tuple[pulumi.Resource, ...]
+    network: pulumi.Input[str] | None = None
+    subnet: pulumi.Input[str] | None = None

@@ -94,6 +94,8 @@ def create(name: str, wanted: Wanted, site: Site, parent: pulumi.Resource) -> Ma
         private_address=private,
         zone=instance.availability_zone,
         ready=(*ready, *_volumes(wanted, site, instance, private, parent)),
+        network=network.network,
+        subnet=network.subnet,
     )
 
 
@@ -103,6 +105,8 @@ class _Network:
 
     port: openstack.networking.Port | None
     ready: list[pulumi.Resource]
+    network: pulumi.Input[str] | None = None
+    subnet: pulumi.Input[str] | None = None
 
 
 def _network(name: str, wanted: Wanted, site: Site, parent: pulumi.Resource) -> _Network:
@@ -143,7 +147,7 @@ def _network(name: str, wanted: Wanted, site: Site, parent: pulumi.Resource) -> 
         tags=_tags(site, name),
         **common,
     )
-    return _Network(port, ready)
+    return _Network(port, ready, network, subnet)
 
 
 def _tags(site: Site, role: str) -> list[str]:

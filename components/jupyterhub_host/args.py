@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
@@ -12,6 +12,7 @@ from ..images import BundledImage, ImageArgs, bundled_image
 from .effects import HUB_REPLACED, NEXT_START
 from .files import FilesArgs
 from .login import LoginArgs, LoginKind, UserName
+from .pods import PodsArgs
 from .servers import LimitsArgs, NotebookImageArgs, ServerSizeArgs
 
 
@@ -236,6 +237,20 @@ class JupyterHubHostArgs(Args):
         unit="seconds",
         description="A server that takes longer, counted from its turn, has failed.",
         change=HUB_REPLACED,
+    )
+
+    pods: PodsArgs = field(
+        PodsArgs(),
+        description="How a Kubernetes cluster runs the hub and the servers.",
+        change="see its fields",
+    )
+    values: dict[str, Any] = field(
+        {},
+        description=(
+            "In Kubernetes: values of the chart Zero to JupyterHub that have no key here; they "
+            "win over everything else."
+        ),
+        change="as the chart's own documentation says",
     )
 
     _title = matching(r".{1,80}", "title", form="1 to 80 characters")

@@ -1,4 +1,4 @@
-"""JupyterHubHost: a multi-user JupyterHub on one host."""
+"""JupyterHubHost: a multi-user JupyterHub on one host, or in a Kubernetes cluster."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pulumi
 from ..buckets.component import Buckets
 from ..errors import ConfigError
 from ..images import ImageStore
-from ..platforms.docker_host import DockerHost
 from ..platforms.pick import pick
+from ..platforms.place import Place
 from ..shared_volume.component import SharedVolume
 from ..traefik_proxy.component import TraefikProxy
 from .args import HubSecretsArgs, JupyterHubHostArgs
 
 
 class JupyterHubHost(pulumi.ComponentResource):
-    """A JupyterHub that starts each user's server in a container of its own.
+    """A JupyterHub that starts each user's server in a container, or pod, of its own.
 
     Replacing the hub's container logs no one out and stops no one's server: its database is on
     the `state` volume, its routes are the proxy's, its cookie key is a secret of the stack.
@@ -28,14 +28,14 @@ class JupyterHubHost(pulumi.ComponentResource):
 
     Attributes:
         url: where users log in.
-        network: name of the users' network.
+        network: name of the users' network, on a Docker engine.
         gateway: the host's address on that network, the only one that notebooks reach.
         notebook_images: references of the images that users can start, in order.
     """
 
     url: pulumi.Output[str]
-    network: pulumi.Output[str]
-    gateway: pulumi.Output[str]
+    network: pulumi.Output[str] | None
+    gateway: pulumi.Output[str] | None
     notebook_images: pulumi.Output[list[str]]
 
     def __init__(
@@ -43,7 +43,7 @@ class JupyterHubHost(pulumi.ComponentResource):
         name: str,
         args: JupyterHubHostArgs,
         secrets: HubSecretsArgs,
-        host: DockerHost,
+        host: Place,
         images: ImageStore,
         proxy: TraefikProxy,
         volumes: Mapping[str, SharedVolume],
@@ -67,7 +67,7 @@ class JupyterHubHost(pulumi.ComponentResource):
             )
         super().__init__("jupyterhub:index:JupyterHubHost", name, {}, opts)
 
-        made = pick(__package__, "docker").create(
+        made = pick(__package__, host.platform).create(
             name,
             args,
             secrets,

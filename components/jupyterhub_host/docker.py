@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
-from ..args import secret
 from ..buckets.component import Buckets
 from ..images import Image, ImageStore
 from ..platforms import containers
@@ -19,22 +17,19 @@ from ..shared_volume.component import SharedVolume
 from ..traefik_proxy.component import TraefikProxy
 from .args import HubSecretsArgs, JupyterHubHostArgs
 from .files import ExamplesArgs
-from .settings import network_document, settings_document
+from .made import Made
+from .settings import (
+    engine_document,
+    network_document,
+    secrets_document,
+    settings_document,
+)
 
 # The folder of the socket, not the socket: an engine that restarts makes a new one.
 ENGINE_MOUNT = docker.ContainerVolumeArgs(
     host_path="/var/run", container_path="/host/run", read_only=True
 )
 ENGINE_ADDRESS = {"DOCKER_HOST": "unix:///host/run/docker.sock"}
-
-
-@dataclass(frozen=True)
-class Made:
-    """What every platform file of JupyterHubHost returns."""
-
-    network: pulumi.Output[str]
-    gateway: pulumi.Output[str]
-    notebook_images: pulumi.Output[list[str]]
 
 
 def create(
@@ -49,6 +44,7 @@ def create(
     buckets: Buckets | None = None,
 ) -> Made:
     """Makes the network, the guard that closes it, and the hub behind the proxy."""
+    assert proxy.routes_volume is not None  # it is on this engine, too
     image = images.get(args.image)
     offered = [images.get(notebook.source) for notebook in args.images]
     network = containers.network(
@@ -64,17 +60,20 @@ def create(
     document = settings_document(
         args,
         deployment=host.deployment,
-        network=closed,
-        proxy={
-            "api_url": f"http://127.0.0.1:{proxy.args.api_port}",
-            "entry_point": proxy.args.entry_point,
-            "public_url": proxy.url,
-        },
+        public_url=proxy.url,
         references=[each.reference for each in offered],
-        homes=volumes["homes"].volume,
-        shared=volumes["shared"].volume,
         environment=reach,
-        cloud_storage=buckets.folder if buckets else None,
+        engine=engine_document(
+            args,
+            network=closed,
+            proxy={
+                "api_url": f"http://127.0.0.1:{proxy.args.api_port}",
+                "entry_point": proxy.args.entry_point,
+            },
+            homes=volumes["homes"].volume,
+            shared=volumes["shared"].volume,
+            cloud_storage=buckets.folder if buckets else None,
+        ),
         scratch=scratch,
         examples=examples,
     )
@@ -107,7 +106,9 @@ def create(
             containers.file(
                 "/etc/jupyterhub/settings.json", pulumi.Output.json_dumps(document, indent=1)
             ),
-            containers.file("/etc/jupyterhub/secrets.json", _secrets(secrets), private=True),
+            containers.file(
+                "/etc/jupyterhub/secrets.json", secrets_document(secrets), private=True
+            ),
         ],
         capabilities=docker.ContainerCapabilitiesArgs(adds=_capabilities(args)),
         healthcheck=containers.healthcheck("hubkit-health"),
@@ -227,12 +228,3 @@ def _guard(
         uploads=[containers.file("/etc/jupyterhub/guard.json", document)],
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CAP_NET_ADMIN"]),
     )
-
-
-def _secrets(args: HubSecretsArgs) -> pulumi.Output[str]:
-    values = {
-        name: secret(value) if value is not None else None
-        for name in HubSecretsArgs.model_fields  # a stack's other secrets are none of the hub's
-        for value in [getattr(args, name)]
-    }
-    return pulumi.Output.secret(pulumi.Output.json_dumps(values))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pulumi
 
+from ..args import secret
 from ..platforms.addresses import gateway_of
-from .args import JupyterHubHostArgs
+from .args import HubSecretsArgs, JupyterHubHostArgs
 from .servers import LimitsArgs, NotebookImageArgs
 
 RULES_FILE = "/srv/routes/hub.toml"
@@ -27,30 +28,48 @@ def network_document(
     }
 
 
+def engine_document(
+    args: JupyterHubHostArgs,
+    *,
+    network: dict[str, Any],
+    proxy: dict[str, Any],
+    homes: pulumi.Input[str],
+    shared: pulumi.Input[str],
+    cloud_storage: pulumi.Input[str] | None = None,
+) -> dict[str, Any]:
+    """What only a hub on a Docker engine is told."""
+    return {
+        "hub": {"address": network["gateway"], "port": args.network.hub_port},
+        "proxy": proxy | {"rules_file": RULES_FILE},
+        "volumes": {"homes": {"volume": homes}, "shared": {"volume": shared}},
+        "network": network,
+        "memory_reserve": int(args.memory_reserve),
+        "spawn": {"concurrency": args.spawn_concurrency, "start_timeout": args.start_timeout},
+        "cloud_storage": cloud_storage,
+    }
+
+
 def settings_document(
     args: JupyterHubHostArgs,
     *,
     deployment: str,
-    network: dict[str, Any],
-    proxy: dict[str, Any],
+    public_url: pulumi.Input[str],
     references: list[str],
-    homes: pulumi.Input[str],
-    shared: pulumi.Input[str],
     environment: dict[str, str],
-    cloud_storage: pulumi.Input[str] | None = None,
+    engine: dict[str, Any] | None,
     scratch: pulumi.Input[str] | None = None,
     examples: pulumi.Input[str] | None = None,
 ) -> dict[str, Any]:
     """The document, with Outputs where args have them. No secrets.
 
-    `hubkit.settings.Settings` is its other side.
+    `hubkit.settings.Settings` is its other side. On Kubernetes there is no engine.
     """
     return {
         "deployment": deployment,
         "title": args.title,
-        "hub": {"address": network["gateway"], "port": args.network.hub_port},
-        "proxy": proxy | {"rules_file": RULES_FILE},
+        "public_url": public_url,
         "subdomains": args.subdomains,
+        "engine": engine,
         "login": args.login.document(args.admins),
         "images": [_image(i, r) for i, r in zip(args.images, references, strict=True)],
         "sizes": [
@@ -58,8 +77,6 @@ def settings_document(
             for each in args.sizes
         ],
         "named_servers": args.named_servers,
-        "volumes": {"homes": {"volume": homes}, "shared": {"volume": shared}},
-        "network": network,
         "culling": {
             "enabled": args.culling.enabled,
             "timeout": args.culling.timeout,
@@ -67,8 +84,6 @@ def settings_document(
             "max_age": args.culling.max_age,
             "cull_busy": args.culling.busy_kernels,
         },
-        "memory_reserve": int(args.memory_reserve),
-        "spawn": {"concurrency": args.spawn_concurrency, "start_timeout": args.start_timeout},
         "files": {
             "groups": {name: group.model_dump() for name, group in args.files.groups.items()},
             "examples": examples,
@@ -80,8 +95,17 @@ def settings_document(
         "announcement": args.announcement,
         "admin_access": args.admin_access,
         "environment": environment | args.environment,
-        "cloud_storage": cloud_storage,
     }
+
+
+def secrets_document(args: HubSecretsArgs) -> pulumi.Output[str]:
+    """The other document: what the hub has to keep to itself."""
+    values = {
+        name: secret(value) if value is not None else None
+        for name in HubSecretsArgs.model_fields  # a stack's other secrets are none of the hub's
+        for value in [getattr(args, name)]
+    }
+    return pulumi.Output.secret(pulumi.Output.json_dumps(values))
 
 
 def _image(args: NotebookImageArgs, reference: str) -> dict[str, Any]:

@@ -31,9 +31,12 @@ def file(path: str, content: pulumi.Input[str], private: bool = False) -> Any:
     )
 
 
-def environment(values: Mapping[str, str]) -> list[str]:
+def environment(values: Mapping[str, pulumi.Input[str]]) -> list[pulumi.Input[str]]:
     """Environment variables in the form that a Container takes."""
-    return [f"{name}={value}" for name, value in sorted(values.items())]
+    return [
+        f"{name}={value}" if isinstance(value, str) else pulumi.Output.concat(name, "=", value)
+        for name, value in sorted(values.items())
+    ]
 
 
 def healthcheck(*command: str) -> docker.ContainerHealthcheckArgs:
@@ -83,9 +86,22 @@ def container(
 
 
 def network(
-    name: str, host: DockerHost, parent: pulumi.Resource, *, role: str, subnet: str, icc: bool
+    name: str,
+    host: DockerHost,
+    parent: pulumi.Resource,
+    *,
+    role: str,
+    subnet: str | None,
+    icc: bool,
 ) -> docker.Network:
-    """A bridge network. Without `icc` its containers can't reach each other."""
+    """A bridge network. Without `icc` its containers can't reach each other.
+
+    Without a range of its own it gets one of the engine's.
+    """
+    ranges = [
+        docker.NetworkIpamConfigArgs(subnet=subnet, gateway=gateway_of(subnet))
+        for subnet in filter(None, [subnet])
+    ]
     options = {
         "com.docker.network.bridge.name": host.bridge(role),
         "com.docker.network.bridge.enable_icc": "true" if icc else "false",
@@ -97,7 +113,7 @@ def network(
         name=host.named(role),
         driver="bridge",
         options=options,
-        ipam_configs=[docker.NetworkIpamConfigArgs(subnet=subnet, gateway=gateway_of(subnet))],
+        ipam_configs=ranges or None,
         labels=[docker.NetworkLabelArgs(label=k, value=v) for k, v in sorted(labels.items())],
         opts=pulumi.ResourceOptions.merge(
             host.options(parent), pulumi.ResourceOptions(delete_before_replace=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
 
@@ -63,6 +63,8 @@ class DockerHost:
         gate: what everything on the engine waits for: the machine that it runs on is prepared.
         machine: the VM that the engine goes with: nothing on it has to be deleted before it.
     """
+
+    platform: ClassVar[str] = "docker"
 
     deployment: str
     address: pulumi.Input[str]

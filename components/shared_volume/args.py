@@ -22,6 +22,8 @@ class VolumeKind(str, Enum):
     block = "block"
     filesystem = "filesystem"
     bucket = "bucket"
+    claim = "claim"
+    per_user = "per_user"
 
 
 class Encryption(str, Enum):
@@ -54,7 +56,8 @@ class SharedVolumeArgs(Args):
         VolumeKind.folder,
         description=(
             "`folder`: a Docker volume, or a folder of the machine; `block`: a disk of the cloud; "
-            "`filesystem`: the cloud's shared file system (NFS); `bucket`: object storage."
+            "`filesystem`: the cloud's shared file system (NFS); `bucket`: object storage; "
+            "`claim`: a volume of a Kubernetes cluster (PVC); `per_user`: one for each user there."
         ),
         change=_REFUSED,
     )
@@ -62,13 +65,24 @@ class SharedVolumeArgs(Args):
         None,
         description=(
             "Existing one to adopt: a Docker volume's name, a disk's, file system's or bucket's id "
-            "in the cloud. Default: a new one named after the stack."
+            "in the cloud, a claim's name in Kubernetes, which is used as it is. Default: a new "
+            "one named after the stack."
         ),
         change=_REFUSED,
     )
     path: InputStr | None = field(
         None,
-        description="`folder`: existing directory on the host to keep the data in.",
+        description=(
+            "`folder`: existing directory on the host to keep the data in. `filesystem` in "
+            "Kubernetes: what `server` exports."
+        ),
+        change=_REFUSED,
+    )
+    server: InputStr | None = field(
+        None,
+        description=(
+            "`filesystem` in Kubernetes: the NFS server that has it (also EFS, Filestore, Manila)."
+        ),
         change=_REFUSED,
     )
     size: int | None = field(
@@ -76,7 +90,10 @@ class SharedVolumeArgs(Args):
         ge=1,
         le=65536,
         unit="GiB",
-        description="Size of a `block` (default 50) or `filesystem` (default 100).",
+        description=(
+            "Size of a `block` (default 50), a `filesystem` (default 100) or a `claim` (default "
+            "50; 1 for state and certificates), and of each user's (default 10) with `per_user`."
+        ),
         change="grows in place, also the file system on it; never shrinks",
     )
     type: str | None = field(
@@ -84,7 +101,7 @@ class SharedVolumeArgs(Args):
         pattern=r"^\S.*$",
         description=(
             "The cloud's type of disk or share. Default: gp3 (AWS), pd-balanced (GCP), the "
-            "cloud's own (OpenStack)."
+            "cloud's own (OpenStack). In Kubernetes a storage class, default: that of `cluster`."
         ),
         change="in place on AWS; refused while protected elsewhere",
     )
@@ -100,6 +117,15 @@ class SharedVolumeArgs(Args):
         None,
         description="A copy each day, of a `block` on AWS and GCP. Default: none.",
         change="in place",
+    )
+    one_node: bool | None = field(
+        None,
+        description=(
+            "`claim`: mounted on one node at a time (ReadWriteOnce), which any storage class can. "
+            "Default: only state and certificates; homes and shared folder need a class that can "
+            "ReadWriteMany, or a cluster of one node."
+        ),
+        change=_REFUSED,
     )
     protect: bool = field(
         True,
@@ -117,15 +143,20 @@ class SharedVolumeArgs(Args):
         if self.volume and self.path:
             raise ValueError("give either `volume` (adopt by name) or `path`, not both")
         wrong = {
-            VolumeKind.folder: ("size", "type", "snapshots"),
-            VolumeKind.block: ("path",),
-            VolumeKind.filesystem: ("path", "snapshots"),
-            VolumeKind.bucket: ("path", "size", "type", "snapshots"),
+            VolumeKind.folder: ("size", "type", "snapshots", "server", "one_node"),
+            VolumeKind.block: ("path", "server", "one_node"),
+            VolumeKind.filesystem: ("snapshots", *(() if self.server else ("path",))),
+            VolumeKind.bucket: ("path", "size", "type", "snapshots", "server", "one_node"),
+            VolumeKind.claim: ("path", "snapshots", "server"),
+            VolumeKind.per_user: ("path", "snapshots", "server", "volume"),
         }[self.kind]
         given = [name for name in wrong if getattr(self, name) is not None]
         if given:
             raise ValueError(f"{', '.join(given)} does not go with kind `{self.kind.value}`")
-        if self.kind is not VolumeKind.folder and isinstance(self.volume, pulumi.Output):
+        if self.server and not self.path:
+            raise ValueError("server goes with path: what it exports, like /export/homes")
+        by_id = (VolumeKind.block, VolumeKind.filesystem, VolumeKind.bucket)
+        if self.kind in by_id and isinstance(self.volume, pulumi.Output):
             raise ValueError(
                 f"volume is an Output; to adopt a {self.kind.value} its id has to be known before "
                 "anything is made: give it as plain text, from the config for example"

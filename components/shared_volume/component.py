@@ -5,8 +5,8 @@ from __future__ import annotations
 import pulumi
 
 from ..kept import holder
-from ..platforms.docker_host import DockerHost
 from ..platforms.pick import pick
+from ..platforms.place import Place
 from ..platforms.site import Site
 from .args import SharedVolumeArgs
 from .made import Made
@@ -19,7 +19,8 @@ class SharedVolume(pulumi.ComponentResource):
     the state is gone, the same name (or `args.volume`) adopts the data that is still there.
 
     Args:
-        place: the engine for kind `folder`, the site in a cloud for the other kinds.
+        place: the engine for kind `folder`, the site in a cloud for the other kinds, the cluster
+            for `claim`.
 
     Attributes:
         volume: name or id to mount or attach it by.
@@ -33,13 +34,13 @@ class SharedVolume(pulumi.ComponentResource):
         self,
         name: str,
         args: SharedVolumeArgs,
-        place: DockerHost | Site,
+        place: Place | Site,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:SharedVolume", name, {}, opts)
-        platform = "docker" if isinstance(place, DockerHost) else place.platform
         self.args = args
-        self.made = pick(__package__, platform).create(name, args, place, self)
+        self.made = pick(__package__, place.platform).create(name, args, place, self)
         self.volume = self.made.volume
-        holder(self, self.made.holder)
+        if self.made.holder:
+            holder(self, self.made.holder)
         self.register_outputs({"volume": self.volume})

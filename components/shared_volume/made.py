@@ -13,7 +13,7 @@ class Made:
     """A volume, and how a machine gets at it.
 
     Attributes:
-        holder: the resource that the data is in.
+        holder: the resource that the data is in; none where it is somebody else's.
         volume: name to mount it by, or its id in the cloud.
         kind: `disk` for the converge script's disks, a file system type (`nfs4`) for the rest.
         source: what is mounted: the disk under /dev/disk/by-id, or `server:/path`.
@@ -24,7 +24,7 @@ class Made:
             platform's CloudVM with its network facts, returns what to wait for.
     """
 
-    holder: pulumi.Resource
+    holder: pulumi.Resource | None
     volume: pulumi.Output[str]
     kind: str = "volume"
     source: pulumi.Output[str] | None = None

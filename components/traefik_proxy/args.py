@@ -27,6 +27,15 @@ class TlsKind(str, Enum):
     self_signed = "self_signed"
     provided = "provided"
     acme = "acme"
+    cert_manager = "cert_manager"
+    elsewhere = "elsewhere"
+
+
+class ServiceType(str, Enum):
+    """How a service of a cluster is reached from outside."""
+
+    load_balancer = "LoadBalancer"
+    node_port = "NodePort"
 
 
 class DnsChallengeArgs(Args):
@@ -77,7 +86,9 @@ class TlsArgs(Args):
         TlsKind.none,
         description=(
             "`none` (own machine only), `self_signed` (browsers warn; a new certificate at each "
-            "start of the proxy), `provided` (your files), `acme` (Let's Encrypt or another)."
+            "start of the proxy), `provided` (your files), `acme` (Let's Encrypt or another); in "
+            "Kubernetes also `cert_manager` (which the cluster has), `elsewhere` (whatever is "
+            "before the cluster's ingress does it)."
         ),
         change="replaces the proxy container: a second without new connections",
     )
@@ -91,9 +102,24 @@ class TlsArgs(Args):
         description="Its private key (PEM text); set it with `pulumi config set --secret`.",
         change="replaces the proxy container: a second without new connections",
     )
+    secret: str | None = field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9.-]*$",
+        description="In Kubernetes: a secret with certificate and key, in place of the two.",
+        change="in place",
+    )
+    issuer: str | None = field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9.-]*$",
+        description="In Kubernetes: cert-manager's ClusterIssuer, with `cert_manager`.",
+        change="in place; a new certificate is asked for",
+    )
     domains: list[InputStr] = field(
         [],
-        description="Names that the certificate is for, with `acme`. Default: the hub's name.",
+        description=(
+            "Names that the certificate is for, with `acme`. Default: the hub's name. In "
+            "Kubernetes: the hub's names."
+        ),
         change="replaces the proxy container, which asks for a new certificate",
     )
     email: InputStr | None = field(
@@ -148,7 +174,12 @@ class TlsArgs(Args):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        needs = {TlsKind.provided: ("certificate", "key"), TlsKind.acme: ("email",)}
+        files = () if self.secret else ("certificate", "key")
+        needs = {
+            TlsKind.provided: files,
+            TlsKind.acme: ("email",),
+            TlsKind.cert_manager: ("issuer",),
+        }
         missing = [name for name in needs.get(self.kind, ()) if not getattr(self, name)]
         if missing:
             raise ValueError(f"kind `{self.kind.value}` also needs: {', '.join(missing)}")
@@ -222,6 +253,41 @@ class TcpRouteArgs(Args):
     )
 
 
+class ClusterEdgeArgs(Args):
+    """How requests get into a Kubernetes cluster."""
+
+    ingress_class: str | None = field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9.-]*$",
+        description=(
+            "Ingress class that the cluster has; `kubectl get ingressclass` lists them. Default: "
+            "a Traefik of the stack's own."
+        ),
+        change="makes or removes the stack's own Traefik; the address changes",
+    )
+    annotations: dict[str, str] = field(
+        {}, description="Annotations of the hub's Ingress.", change="in place"
+    )
+    service: ServiceType = field(
+        ServiceType.load_balancer,
+        description=(
+            "How the stack's own Traefik is reached: by the cloud's load balancer, or by a port "
+            "of each node."
+        ),
+        change="in place; the address may change",
+    )
+    service_annotations: dict[str, str] = field(
+        {},
+        description="Annotations of its service: what the cloud's load balancer shall be like.",
+        change="in place, or as the cloud says",
+    )
+    values: dict[str, Any] = field(
+        {},
+        description="Values of Traefik's chart that have no key here; they win.",
+        change="as the chart's own documentation says",
+    )
+
+
 class TraefikProxyArgs(Args):
     """The edge of a deployment: the one thing that browsers talk to."""
 
@@ -263,6 +329,9 @@ class TraefikProxyArgs(Args):
         description="Ports passed on as they are.",
         change="replaces the proxy container: a second without new connections",
     )
+    cluster: ClusterEdgeArgs = field(
+        ClusterEdgeArgs(), description="How requests get into a cluster.", change="see its fields"
+    )
     image: ImageArgs = field(
         ImageArgs(reference=TRAEFIK_IMAGE),
         description="Traefik's image.",
@@ -292,7 +361,7 @@ class TraefikProxyArgs(Args):
 
     def url(self, name: str) -> str:
         """The URL of this proxy for a browser."""
-        secure = self.tls.kind is not TlsKind.none
+        secure = self.tls.kind is not TlsKind.none  # `elsewhere` too, before it gets here
         scheme, port, usual = (
             ("https", self.https_port, 443) if secure else ("http", self.http_port, 80)
         )

@@ -5,33 +5,38 @@ from __future__ import annotations
 import pulumi
 
 from ..images import ImageStore
-from ..platforms.docker_host import DockerHost
 from ..platforms.pick import pick
+from ..platforms.place import Place
 from ..shared_volume.component import SharedVolume
 from .args import TraefikProxyArgs
+from .made import Made
 
 
 class TraefikProxy(pulumi.ComponentResource):
     """Traefik in a container of its own: in front of a hub, or of any container.
+
+    In Kubernetes: the chart with an ingress class of its own, or a class that the cluster has.
 
     It goes on while the hub restarts, so that open notebooks stay open. Its dashboard is off, its
     API answers on 127.0.0.1 only, its access log goes to the container's log.
 
     Attributes:
         url: where browsers find it.
-        routes_volume: volume that a hub writes its routes to.
-        container: name of the container.
+        routes_volume: volume that a hub writes its routes to, on a Docker engine.
+        container: name of the container, or of the chart's release.
+        made: how a hub gets behind it.
     """
 
     url: pulumi.Output[str]
-    routes_volume: pulumi.Output[str]
+    routes_volume: pulumi.Output[str] | None
     container: pulumi.Output[str]
+    made: Made
 
     def __init__(
         self,
         name: str,
         args: TraefikProxyArgs,
-        host: DockerHost,
+        host: Place,
         images: ImageStore,
         certificates: SharedVolume | None = None,
         opts: pulumi.ResourceOptions | None = None,
@@ -39,8 +44,10 @@ class TraefikProxy(pulumi.ComponentResource):
         super().__init__("jupyterhub:index:TraefikProxy", name, {}, opts)
 
         self.args = args
-        made = pick(__package__, "docker").create(name, args, host, images, certificates, self)
-        self.url = args.names(host.address).apply(lambda names: args.url(names[0]))
+        self.made = made = pick(__package__, host.platform).create(
+            name, args, host, images, certificates, self
+        )
+        self.url = args.names(made.address).apply(lambda names: args.url(names[0]))
         self.routes_volume = made.routes_volume
         self.container = made.container
         self.register_outputs(

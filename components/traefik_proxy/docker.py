@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -16,6 +15,7 @@ from ..platforms import containers
 from ..platforms.docker_host import DockerHost
 from ..shared_volume.component import SharedVolume
 from .args import RouteArgs, TcpRouteArgs, TlsArgs, TlsKind, TraefikProxyArgs
+from .made import Made
 
 ROUTES = "/routes"  # Traefik's directory of rules; the hub writes one file of it
 CERTIFICATES = "/certificates"
@@ -29,14 +29,6 @@ CIPHERS = [
 ]
 _AUTHORITY = "/run/tls/authority.pem"
 _CERTIFICATE, _KEY = "/run/tls/tls.crt", "/run/tls/tls.key"
-
-
-@dataclass(frozen=True)
-class Made:
-    """What every platform file of TraefikProxy returns."""
-
-    routes_volume: pulumi.Output[str]
-    container: pulumi.Output[str]
 
 
 def create(
@@ -72,7 +64,7 @@ def create(
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CAP_NET_BIND_SERVICE"]),
         security_opts=["no-new-privileges"],
     )
-    return Made(routes.name, made.name)
+    return Made(made.name, host.address, routes.name)
 
 
 def _command(args: TraefikProxyArgs, host: DockerHost) -> pulumi.Output[list[str]]:

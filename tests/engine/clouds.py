@@ -95,26 +95,8 @@ class Host:
         return (self.folder / "desired.conf").read_text()
 
 
-class CloudStack(Checkout):
-    """A stranger's checkout whose cloud is a file and whose machine is a script."""
-
-    def __init__(self, folder: Path, cloud: str, number: int) -> None:
-        super().__init__(folder, f"t{cloud}", number, {})
-        self.cloud_name = cloud
-        self.host = Host(folder / "host", 8700 + number)
-        self.cloud = FakeCloud(folder / "cloud")
-        self.environment |= {
-            CLOUD: str(folder / "cloud"),
-            ADDRESS: "127.0.0.1",
-        }
-        own = [docker_too(folder), self.root / "toolchain/cloud_standin/bin"]
-        own += [self.root / "toolchain/bin" / name for name in ("docker", "language")]
-        self.environment["PATH"] = ":".join([*map(str, own), os.environ["PATH"]])
-        values = yaml.safe_load((FIXTURES / f"{cloud}.happy.minimal.yaml").read_text())["config"]
-        values.pop("jupyterhub:secrets")
-        self.file.write_text(yaml.safe_dump({"config": values}))
-        ssh = {"user": "root", "port": self.host.port, "key_file": str(self.host.key)}
-        self.merge(vm={"machine_type": "any", "ssh": ssh, "ready_within": 60})
+class StandInStack(Checkout):
+    """A stranger's checkout on a stand-in, and what its previews would do."""
 
     def merge(self, **sections: Any) -> None:
         """Sets values of the stack file, whatever depth they have."""
@@ -145,6 +127,28 @@ class CloudStack(Checkout):
         exported = json.loads(self.pulumi("stack", "export", "--stack", self.stack))
         resources = exported["deployment"].get("resources", [])
         return {"::".join(r["urn"].split("::")[2:]).rsplit("$", 1)[-1]: r for r in resources}
+
+
+class CloudStack(StandInStack):
+    """A stranger's checkout whose cloud is a file and whose machine is a script."""
+
+    def __init__(self, folder: Path, cloud: str, number: int) -> None:
+        super().__init__(folder, f"t{cloud}", number, {})
+        self.cloud_name = cloud
+        self.host = Host(folder / "host", 8700 + number)
+        self.cloud = FakeCloud(folder / "cloud")
+        self.environment |= {
+            CLOUD: str(folder / "cloud"),
+            ADDRESS: "127.0.0.1",
+        }
+        own = [docker_too(folder), self.root / "toolchain/cloud_standin/bin"]
+        own += [self.root / "toolchain/bin" / name for name in ("docker", "language")]
+        self.environment["PATH"] = ":".join([*map(str, own), os.environ["PATH"]])
+        values = yaml.safe_load((FIXTURES / f"{cloud}.happy.minimal.yaml").read_text())["config"]
+        values.pop("jupyterhub:secrets")
+        self.file.write_text(yaml.safe_dump({"config": values}))
+        ssh = {"user": "root", "port": self.host.port, "key_file": str(self.host.key)}
+        self.merge(vm={"machine_type": "any", "ssh": ssh, "ready_within": 60})
 
     def id_of(self, kind: str) -> str:
         """Id of the one resource of a kind: `Instance`, `Volume`."""

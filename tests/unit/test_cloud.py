@@ -49,7 +49,9 @@ COMPUTED: dict[str, dict[str, Any]] = {
     "gcp:compute/address:Address": {"address": "192.0.2.80"},
     "gcp:compute/instance:Instance": {
         "instanceId": "123",
-        "networkInterfaces": [{"networkIp": "10.20.0.5"}],
+        "networkInterfaces": [
+            {"networkIp": "10.20.0.5", "accessConfigs": [{"natIp": "192.0.2.80"}]}
+        ],
     },
     "gcp:filestore/instance:Instance": {"networks": [{"ipAddresses": ["10.0.0.9"]}]},
     "gcp:serviceaccount/account:Account": {"email": "vm@my-project.iam"},

@@ -15,28 +15,29 @@ from components.jupyterhub_host import settings as written
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
-def document(name: str) -> dict[str, object]:
+def document(name: str, on_docker: bool = True) -> dict[str, object]:
     args = config.read_file(FIXTURES / name).hub
-    network = written.network_document(args, "users", "jh-1", ["jh-2"])
+    engine = written.engine_document(
+        args,
+        network=written.network_document(args, "users", "jh-1", ["jh-2"]),
+        proxy={"api_url": "http://127.0.0.1:8099", "entry_point": "web"},
+        homes="homes",
+        shared="shared",
+    )
     return written.settings_document(
         args,
         deployment="jupyterhub-test",
-        network=network,
-        proxy={
-            "api_url": "http://127.0.0.1:8099",
-            "entry_point": "web",
-            "public_url": "http://x:1",
-        },
+        public_url="http://x:1",
         references=[f"image:{i}" for i, _ in enumerate(args.images)],
-        homes="homes",
-        shared="shared",
         environment={"HTTP_PROXY": "http://proxy"},
+        engine=engine if on_docker else None,
     )
 
 
+@pytest.mark.parametrize("on_docker", [True, False])
 @pytest.mark.parametrize("name", ["local.happy.minimal.yaml", "local.happy.full.yaml"])
-def test_the_hub_reads_what_the_component_writes(name: str) -> None:
-    made = document(name)
+def test_the_hub_reads_what_the_component_writes(name: str, on_docker: bool) -> None:
+    made = document(name, on_docker)
     assert read.Settings.model_validate(made).model_dump(mode="json") == made
 
 

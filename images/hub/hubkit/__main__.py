@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from . import database, quota, volumes
+from .folders import HOMES, SHARED, STATE
 from .settings import load_settings
 
-STATE = Path("/srv/state")
-DATA = {"homes": Path("/srv/homes"), "shared": Path("/srv/shared")}
+DATA = {"homes": HOMES, "shared": SHARED}
 
 
 def main() -> None:

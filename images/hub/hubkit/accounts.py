@@ -14,8 +14,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from . import kept
+from .folders import STATE
 from .login import class_page, oidc
-from .login.passwords import STATE, forget
+from .login.passwords import forget
 from .login.roster import Roster, rows
 from .settings import LoginKind, load_secrets, load_settings
 
@@ -61,7 +62,7 @@ def _roster(arguments: argparse.Namespace) -> None:
         listed = [arguments.name]
     found = rows(db, key, roster, listed)
     if arguments.command == "sheet":
-        print(class_page.sheet(settings.title, settings.proxy.public_url, found))
+        print(class_page.sheet(settings.title, settings.public_url, found))
     elif getattr(arguments, "json", False):
         print(json.dumps([row.document() for row in found]))
     else:

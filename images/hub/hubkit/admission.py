@@ -14,7 +14,7 @@ from typing import Any
 from .settings import Limits
 
 LEAST_DISK = 256 * 1024**2  # bytes; with less, editors and the hub's database can't write
-_HINT = (
+HINT = (
     "Try again when others have stopped theirs (File, Hub Control Panel, Stop My Server), or tell "
     "your teacher."
 )
@@ -73,13 +73,13 @@ def admit(limits: Limits, others: Iterable[Promise], host: Host, reserve: int) -
         needed, left = _mib(limits.memory_guarantee), _mib(max(memory, 0))
         raise NoRoom(
             f"There is no room for another server: it needs {needed} MiB and {left} MiB are left. "
-            + _HINT
+            + HINT
         )
     cpu = host.cpu - sum(each.cpu for each in promised)
     if limits.cpu_guarantee > cpu + 1e-9:
         raise NoRoom(
             f"There is no room for another server: it needs {limits.cpu_guarantee:g} cores and "
-            f"{max(cpu, 0):g} are left. " + _HINT
+            f"{max(cpu, 0):g} are left. " + HINT
         )
     taken = {gpu for each in promised for gpu in each.gpus}
     free = [gpu for gpu in host.gpus if gpu not in taken]
@@ -89,7 +89,7 @@ def admit(limits: Limits, others: Iterable[Promise], host: Host, reserve: int) -
     if limits.gpus > len(free):
         raise NoRoom(
             f"Too many GPUs are in use: this size needs {_count(limits.gpus)}, "
-            f"{_count(len(free))} left. " + _HINT
+            f"{_count(len(free))} left. " + HINT
         )
     return Promise(limits.memory_guarantee, limits.cpu_guarantee, tuple(free[: limits.gpus]))
 

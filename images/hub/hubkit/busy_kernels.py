@@ -81,7 +81,7 @@ async def main() -> None:
     """Runs until the hub ends it."""
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
     watcher = BusyKernels(
-        os.environ["JUPYTERHUB_API_URL"],
+        os.environ.get("BUSY_KERNELS_API") or os.environ["JUPYTERHUB_API_URL"],
         os.environ["JUPYTERHUB_API_TOKEN"],
         float(os.environ["BUSY_KERNELS_IDLE"]),
     )

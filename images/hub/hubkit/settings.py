@@ -31,7 +31,6 @@ class Proxy(Document):
     api_url: str
     entry_point: str
     rules_file: str
-    public_url: str
 
 
 class LoginKind(str, Enum):
@@ -161,6 +160,19 @@ class Culling(Document):
     max_age: int
     cull_busy: bool
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What servers are told: how often to say that they are used, so that the culler isn't
+        misled, and what their warning needs (images/notebook/culling.py)."""
+        often = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(max(1, min(300, self.timeout // 4)))}
+        if not self.enabled:
+            return often
+        return often | {
+            "CULLING_TIMEOUT": str(self.timeout),
+            "CULLING_MAX_AGE": str(self.max_age),
+            "CULLING_BUSY": "true" if self.cull_busy else "false",
+        }
+
 
 class Spawn(Document):
     """How many servers start at a time (0: cores + 1), and how long one may take (seconds)."""
@@ -189,28 +201,35 @@ class Files(Document):
     cvmfs: bool
 
 
+class Engine(Document):
+    """What only a hub on a Docker engine is told: on Kubernetes the chart's values say it."""
+
+    hub: Hub
+    proxy: Proxy
+    volumes: dict[str, Volume]
+    network: Network
+    memory_reserve: int
+    spawn: Spawn
+    cloud_storage: str | None = None  # the volume that buckets are mounted in
+
+
 class Settings(Document):
     """Everything the hub is told but its secrets."""
 
     deployment: str
     title: str
-    hub: Hub
-    proxy: Proxy
+    public_url: str
     subdomains: bool
+    engine: Engine | None  # none on Kubernetes
     login: Login
     images: list[Image]
     sizes: list[Size]
     named_servers: int
-    volumes: dict[str, Volume]
-    network: Network
     culling: Culling
-    memory_reserve: int
-    spawn: Spawn
     files: Files
     announcement: str
     admin_access: bool
     environment: dict[str, str]
-    cloud_storage: str | None = None  # the volume that buckets are mounted in
 
 
 class Secrets(Document):

@@ -20,10 +20,10 @@ from traitlets import Instance, default
 
 from . import admission, buckets, firewall, homes, labels, names, options, quota
 from .admission import NoRoom, Promise
-from .settings import Culling, Group, Image, Limits, Settings, Volume
+from .folders import HOMES, SCRATCH, SHARED
+from .refused import refused
+from .settings import Engine, Group, Image, Limits, Settings, Volume
 
-HOMES, SHARED = Path("/srv/homes"), Path("/srv/shared")
-SCRATCH = Path("/srv/scratch")
 GROUPS = ".groups"  # among the homes; no user's folder can be called so
 # In the home:
 CLOUD_STORAGE = "cloud-storage"  # buckets
@@ -62,12 +62,13 @@ class HubSpawner(DockerSpawner):
 
     user_options: dict[str, str]
     settings = Instance(Settings, config=True, help="The hub's settings document.")
+    engine = Instance(Engine, config=True, help="Its part about the engine.")
     _pool = ThreadPoolExecutor(ENGINE_CALLS, thread_name_prefix="engine")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.prefix = f"{self.settings.deployment}-user"
-        self.network_name = self.settings.network.name
+        self.network_name = self.engine.network.name
         self.use_internal_ip = True
         self.remove = True  # a stopped container would come back with its old image
         self.pull_policy = "never"  # images are put there by `pulumi up`, not while a class waits
@@ -122,13 +123,13 @@ class HubSpawner(DockerSpawner):
         choice, groups = self.choice, self._groups()
         try:
             self._admit(choice.limits)
-            await self._on_engine(firewall.require, self.settings.network)
+            await self._on_engine(firewall.require, self.engine.network)
             await self._on_engine(self._check_image, choice.image)
             await self._on_engine(self._make_folders, choice.image, groups)
         except (NoRoom, firewall.NotClosed, homes.UnsafeFolder, quota.NoQuota) as error:
             self.log.warning("Server of %s not started: %s", self.user.name, error)
-            raise _refused(str(error)) from None
-        if self.settings.cloud_storage:
+            raise refused(str(error)) from None
+        if self.engine.cloud_storage:
             buckets.ask(names.escaped(self.user.name), self._who_has_a_server())
         self._apply(choice.image, choice.limits, groups)
         return await self._in_turn()
@@ -138,15 +139,15 @@ class HubSpawner(DockerSpawner):
 
         Starting is the processor's work: all at once, each would take as long as all together.
         """
-        turns = _turns(self.settings.spawn.concurrency)
+        turns = _turns(self.engine.spawn.concurrency)
         self._waits = turns.locked()
         async with turns:
             self._waits = False
             try:
-                limit = self.settings.spawn.start_timeout
+                limit = self.engine.spawn.start_timeout
                 return await asyncio.wait_for(self._start_container(), limit)
             except TimeoutError:
-                raise _refused(
+                raise refused(
                     f"The server did not answer within {limit} seconds. {await self._last_words()}"
                 ) from None
 
@@ -159,7 +160,7 @@ class HubSpawner(DockerSpawner):
     async def run_post_stop_hook(self) -> None:
         """After every end of a server, however it came: JupyterHub calls `stop` not for all."""
         await super().run_post_stop_hook()
-        if self.settings.cloud_storage:
+        if self.engine.cloud_storage:
             # The database has this server until it is gone.
             mine = set() if self._has_another_server() else {names.escaped(self.user.name)}
             buckets.forget_all_but(self._who_has_a_server() - mine)
@@ -177,7 +178,7 @@ class HubSpawner(DockerSpawner):
         try:
             address, port = await super().start()
         except docker.errors.APIError as error:
-            raise _refused(_in_words(error, self.image, self.cmd)) from None
+            raise refused(_in_words(error, self.image, self.cmd)) from None
         finally:
             self.user_options = chosen
         self._address = f"http://{address}:{port}"
@@ -195,7 +196,7 @@ class HubSpawner(DockerSpawner):
             except OSError:
                 if attempt % 20 == 0 and await self.poll() is not None:
                     words = await self._last_words()
-                    raise _refused(f"The server ended while it started. {words}") from None
+                    raise refused(f"The server ended while it started. {words}") from None
                 await asyncio.sleep(LOOK_EVERY)
             else:
                 writer.close()
@@ -223,7 +224,7 @@ class HubSpawner(DockerSpawner):
         self._promise = Promise()
         for folder in (HOMES, SHARED):
             admission.require_disk(folder)
-        host, reserve = admission.this_host(), self.settings.memory_reserve
+        host, reserve = admission.this_host(), self.engine.memory_reserve
         self._promise = admission.admit(limits, self._promises(), host, reserve)
 
     def _promises(self) -> Iterator[Promise]:
@@ -237,7 +238,7 @@ class HubSpawner(DockerSpawner):
         try:
             self.client.inspect_image(image.image)
         except docker.errors.ImageNotFound:
-            raise _refused(
+            raise refused(
                 f"The image {image.image} is not on this machine. Your teacher can bring it: "
                 "make up."
             ) from None
@@ -270,7 +271,7 @@ class HubSpawner(DockerSpawner):
         """The engine would make them as root's."""
         files = self.settings.files
         wanted = {
-            CLOUD_STORAGE: self.settings.cloud_storage,
+            CLOUD_STORAGE: self.engine.cloud_storage,
             EXAMPLES: files.examples,
             SCRATCH_FOLDER: files.scratch,
             "shared": True,
@@ -302,7 +303,7 @@ class HubSpawner(DockerSpawner):
         """Two servers of a group would save over each other."""
         group = names.group_of(self.user.name)
         if group is not None and (self._common is None or self.name):
-            raise _refused(f"The group {group} has no such server to work in together.")
+            raise refused(f"The group {group} has no such server to work in together.")
 
     def _has_another_server(self) -> bool:
         return any(each.active for each in self.user.spawners.values() if each is not self)
@@ -314,8 +315,8 @@ class HubSpawner(DockerSpawner):
         return {names.escaped(name) for (name,) in having}
 
     def _apply(self, image: Image, limits: Limits, groups: list[str]) -> None:
-        shared = self._host_path(self.settings.volumes["shared"])
-        homes_path = self._host_path(self.settings.volumes["homes"])
+        shared = self._host_path(self.engine.volumes["shared"])
+        homes_path = self._host_path(self.engine.volumes["homes"])
         home = f"{homes_path}/{names.escaped(self.user.name)}"
         self.image = image.image
         self.cmd = image.command
@@ -338,7 +339,7 @@ class HubSpawner(DockerSpawner):
             self.volumes[path] = f"{image.home}/{SCRATCH_FOLDER}"
         # A mount, for which the engine makes no empty folder where the host has none.
         self.mounts = [_CVMFS] if self.settings.files.cvmfs else []
-        if storage := self.settings.cloud_storage:
+        if storage := self.engine.cloud_storage:
             path = (
                 f"{self._host_path(Volume(volume=storage))}/users/{names.escaped(self.user.name)}"
             )
@@ -358,15 +359,13 @@ class HubSpawner(DockerSpawner):
         self.extra_host_config = _host_config(limits, self._promise.gpus)
 
     def _environment(self, image: Image) -> dict[str, str]:
-        culling = self.settings.culling
-        often = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(max(1, min(300, culling.timeout // 4)))}
         home = {"HOME": image.home, "JUPYTERHUB_ROOT_DIR": self._start_folder(image)}
         if limit := self.settings.files.disk_quota:
             home["DISK_LIMIT"] = str(limit)  # as JupyterHub's MEM_LIMIT and CPU_LIMIT
             # A server whose home is full has to start, or nobody could delete anything in it.
             home["JUPYTER_RUNTIME_DIR"] = "/tmp/jupyter-runtime"
         together = {TOGETHER: "1"} if self._common else {}
-        told = often | _told_of_culling(culling) | home
+        told = self.settings.culling.environment | home
         return told | self.settings.environment | image.environment | together
 
     def _start_folder(self, image: Image) -> str:
@@ -387,17 +386,6 @@ class HubSpawner(DockerSpawner):
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
 
 
-def _told_of_culling(culling: Culling) -> dict[str, str]:
-    """So that a server can warn who works in it: images/notebook/culling.py."""
-    if not culling.enabled:
-        return {}
-    return {
-        "CULLING_TIMEOUT": str(culling.timeout),
-        "CULLING_MAX_AGE": str(culling.max_age),
-        "CULLING_BUSY": "true" if culling.cull_busy else "false",
-    }
-
-
 def _group_folder(group: str) -> str:
     return f"group-{group}"
 
@@ -416,13 +404,6 @@ def _in_words(error: docker.errors.APIError, image: str, command: list[str]) -> 
             "teacher: images need JupyterHub's `jupyterhub-singleuser`, or another `command`."
         )
     return f"The engine did not start your server. It says: {said}"
-
-
-def _refused(reason: str) -> web.HTTPError:
-    """JupyterHub shows `jupyterhub_message` on the page."""
-    error = web.HTTPError(503, reason)
-    setattr(error, "jupyterhub_message", reason)  # noqa: B010  # tornado's class doesn't know it
-    return error
 
 
 def _host_config(limits: Limits, gpus: tuple[str, ...]) -> dict[str, Any]:

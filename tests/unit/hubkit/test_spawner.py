@@ -39,7 +39,7 @@ def test_only_so_many_servers_start_at_a_time(monkeypatch: pytest.MonkeyPatch) -
     starting, most, waited = 0, 0, 0
 
     class Server:
-        settings = SimpleNamespace(spawn=SimpleNamespace(concurrency=3, start_timeout=10))
+        engine = SimpleNamespace(spawn=SimpleNamespace(concurrency=3, start_timeout=10))
         _waits = False
 
         async def _start_container(self) -> tuple[str, int]:

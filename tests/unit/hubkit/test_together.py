@@ -90,10 +90,10 @@ def together(hub: Any, state: Path, *members: str) -> Together:
     return made
 
 
-def done(work: Coroutine[Any, Any, None]) -> None:
+def done(work: Coroutine[Any, Any, Any]) -> Any:
     loop = asyncio.new_event_loop()  # asyncio.run would end the one of other tests
     try:
-        loop.run_until_complete(work)
+        return loop.run_until_complete(work)
     finally:
         loop.close()
 
@@ -197,5 +197,5 @@ def test_the_login_is_not_asked_about_an_account() -> None:
         login.add_user(SimpleNamespace(name="Anna"))
     with pytest.raises(ValueError, match="Invalid username"):
         login.add_user(SimpleNamespace(name="_pions"))  # no group of the stack's
-    assert asyncio.run(login.refresh_user(SimpleNamespace(name=ACCOUNT)))  # before its server
+    assert done(login.refresh_user(SimpleNamespace(name=ACCOUNT)))  # before its server
     assert not login.validate_username(ACCOUNT)

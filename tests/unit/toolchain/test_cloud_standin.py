@@ -50,5 +50,8 @@ def test_every_type_in_the_tables_is_one_of_the_sdks() -> None:
     for table in ("replaces", "computed"):
         for token in rules._data(table):
             package, module, name = token.split(":")
-            sdk = importlib.import_module(f"pulumi_{package}.{module.split('/')[0]}")
+            where = module.split("/")[0]
+            if package == "kubernetes":  # core/v1, helm.sh/v3
+                where = module.replace(".sh/", "/").replace("/", ".")
+            sdk = importlib.import_module(f"pulumi_{package}.{where}")
             assert hasattr(sdk, name), token

@@ -62,7 +62,11 @@ def running(*types: str, ssh: str = "") -> dict[str, Any]:
     found: list[dict[str, Any]] = [{"type": each, "urn": each} for each in types]
     if ssh:
         way = {"user": "u", "address": ssh, "port": 22, "options": []}
-        gate = {"type": "pulumi:index:Stash", "urn": "gate", "inputs": {"input": {"ssh": way}}}
+        gate = {
+            "type": "pulumi:index:Stash",
+            "urn": "urn:pulumi:s::p::t::vm-ready",
+            "inputs": {"input": {"ssh": way}},
+        }
         found.append(gate)
     return {"deployment": {"resources": found}}
 

@@ -61,7 +61,11 @@ def test_a_machine_behind_ssh_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(Machine, "run", run)
     way = {"user": "u", "address": "192.0.2.1", "port": 22, "options": []}
-    gate = {"type": "pulumi:index:Stash", "urn": "g", "inputs": {"input": {"ssh": way}}}
+    gate = {
+        "type": "pulumi:index:Stash",
+        "urn": "urn:pulumi:s::p::t::vm-ready",
+        "inputs": {"input": {"ssh": way}},
+    }
     state = {"deployment": {"resources": [gate]}}
     with pytest.raises(Problem, match="/srv/data/homes is on ext4"):
         quotas.check(stack(homes="/srv/data/homes"), None, state)

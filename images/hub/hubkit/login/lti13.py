@@ -43,7 +43,7 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.CourseAuthenticator.jwks_endpoint = lti.jwks_url
     c.CourseAuthenticator.client_id = {lti.client_id}
     c.CourseAuthenticator.username_key = lti.username_claim
-    c.CourseAuthenticator.uri_scheme = settings.proxy.public_url.partition(":")[0]
+    c.CourseAuthenticator.uri_scheme = settings.public_url.partition(":")[0]
     c.CourseAuthenticator.tool_name = settings.title
     c.CourseAuthenticator.allow_all = True  # the platform only sends who is in the course
     c.CourseAuthenticator.teachers_are_admins = lti.teachers_are_admins

@@ -18,10 +18,10 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Instance
 
 from .. import kept, names
+from ..folders import STATE
 from ..settings import Oidc, Secrets, Settings
 from .discovery import Discovery, NotFound
 
-STATE = Path("/srv/state")
 SUBJECTS = "oidc-subjects.json"
 TOKEN_SCOPE = "custom:login-token"
 PATIENCE = 10.0  # seconds for an answer of the provider
@@ -299,7 +299,7 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.OidcAuthenticator.login_service = oidc.name
     c.OidcAuthenticator.client_id = oidc.client_id
     c.OidcAuthenticator.client_secret = secrets.oidc_client_secret.get_secret_value()
-    c.OidcAuthenticator.oauth_callback_url = f"{settings.proxy.public_url}/hub/oauth_callback"
+    c.OidcAuthenticator.oauth_callback_url = f"{settings.public_url}/hub/oauth_callback"
     c.OidcAuthenticator.scope = oidc.scopes
     c.OidcAuthenticator.allowed_users = set(oidc.users) | set(settings.login.admins)
     c.OidcAuthenticator.manage_groups = True

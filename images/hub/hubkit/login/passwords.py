@@ -17,7 +17,6 @@ from traitlets import Unicode
 
 from .slowed import SlowedLogins
 
-STATE = Path("/srv/state")
 SHORTEST = 10  # characters of a password that somebody chooses
 FIRST_ROUNDS = 10  # of bcrypt; NativeAuthenticator takes 12 for what somebody chooses
 _CONSONANTS, _VOWELS = "bdfghjkmnprstvz", "aeiou"

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from traitlets import Instance
 
 from .. import kept, names
+from ..folders import STATE
 from ..settings import Secrets, Settings
 from . import class_page
-from .passwords import STATE, PasswordsByName, add_pages, first_password, forget, is_first
+from .passwords import PasswordsByName, add_pages, first_password, forget, is_first
 
 
 class Roster:

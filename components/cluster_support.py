@@ -1,0 +1,106 @@
+"""What a Kubernetes cluster can't do, beside the table in support.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .fault import Fault
+from .images import REGISTRY_ONLY
+from .jupyterhub_host.pods import KNOWN_CHARTS
+from .jupyterhub_host.servers import LimitsArgs
+from .kubernetes_cluster.checks import needs
+from .shared_volume.args import VolumeKind
+
+_KINDS = {
+    "homes": ("per_user", "claim", "filesystem"),
+    "shared": ("claim", "filesystem"),
+    "state": ("claim",),
+    "certificates": ("claim",),
+}
+_NO_LIMIT = {
+    "swap": "pods have none",
+    "processes": "the kubelet's podPidsLimit says it for all pods of a node",
+}
+
+
+def in_cluster(config: Any) -> Iterator[Fault]:
+    """Everything in a stack file that a cluster can't do."""
+    yield from _images(config.hub)
+    yield from _alike(config.hub)
+    yield from _sizes(config)
+    yield from _volumes(config)
+    yield from _edge(config.proxy)
+    if config.hub.pods.chart not in KNOWN_CHARTS:
+        known = f"a version that values are mapped for: {', '.join(KNOWN_CHARTS)}"
+        yield Fault(("hub.pods.chart", config.hub.pods.chart, known))
+
+
+def _images(hub: Any) -> Iterator[Fault]:
+    """Nodes pull from a registry; nothing is built for them."""
+    sources = {"hub.image": hub.image}
+    sources |= {f"hub.images.{n}.source": image.source for n, image in enumerate(hub.images)}
+    for path, source in sources.items():
+        if source.built_from:
+            yield Fault((path, source.built_from, REGISTRY_ONLY))
+
+
+def _alike(hub: Any) -> Iterator[Fault]:
+    """One chart has one place for homes, and one owner of shared folders."""
+    for what in ("home", "uid", "gid"):
+        found = {str(getattr(image, what)) for image in hub.images}
+        if len(found) > 1:
+            why = "the same for all images in a cluster"
+            yield Fault((f"hub.images.{what}", " and ".join(sorted(found)), why))
+
+
+def _sizes(config: Any) -> Iterator[Fault]:
+    for kind in ("images", "sizes"):
+        for number, limits in enumerate(getattr(config.hub, kind)):
+            path = f"hub.{kind}.{number}"
+            for name, why in _NO_LIMIT.items():
+                if name in limits.model_fields_set:
+                    found = str(getattr(limits, name))
+                    yield Fault((f"{path}.{name}", found, f"not on kubernetes: {why}"))
+            if kind == "sizes" or not config.hub.sizes:
+                yield from _fits(path, limits, config.cluster.pools)
+
+
+def _fits(path: str, limits: LimitsArgs, pools: Any) -> Iterator[Fault]:
+    if pools and not any(pool.holds(limits) for pool in pools):
+        names = ", ".join(
+            f"{pool.name} ({int(pool.memory) / 1024**3:.0f} GiB, {pool.cpus} cores, "
+            f"{pool.gpus} GPUs)"
+            for pool in pools
+        )
+        yield Fault((path, needs(limits), f"what a node of a pool has: {names}"))
+
+
+def _volumes(config: Any) -> Iterator[Fault]:
+    for name, kinds in _KINDS.items():
+        args = getattr(config.volumes, name)
+        kind = args.kind.value
+        if kind not in kinds:
+            allowed = " or ".join(f"`{each}`" for each in kinds)
+            yield Fault((f"volumes.{name}.kind", kind, f"{allowed} on kubernetes"))
+        elif args.kind is VolumeKind.filesystem and not args.server and not args.volume:
+            why = "the NFS server's name, with `path`: what it exports"
+            yield Fault((f"volumes.{name}.server", "nothing", why))
+    if config.hub.named_servers and config.volumes.homes.kind is VolumeKind.per_user:
+        why = "`claim` or `filesystem` with named_servers: a user's servers may be on two nodes"
+        yield Fault(("volumes.homes.kind", "per_user", why))
+
+
+def _edge(proxy: Any) -> Iterator[Fault]:
+    kind, own_class = proxy.tls.kind.value, proxy.cluster.ingress_class
+    if kind in ("acme", "cert_manager") and not proxy.tls.domains:
+        yield Fault(("proxy.tls.domains", "nothing", "names that lead to the cluster's ingress"))
+    if kind == "acme" and own_class:
+        why = "`cert_manager`, `provided` or `elsewhere` with an ingress class of the cluster's own"
+        yield Fault(("proxy.tls.kind", "acme", why))
+    if kind == "elsewhere" and not own_class:
+        why = "the class that requests come by, with proxy.tls.kind `elsewhere`"
+        yield Fault(("proxy.cluster.ingress_class", "nothing", why))
+    if kind == "self_signed" and own_class:
+        why = "`cert_manager`, `provided` or `elsewhere`: the cluster's ingress has its own"
+        yield Fault(("proxy.tls.kind", "self_signed", why))

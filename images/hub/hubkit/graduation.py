@@ -1,0 +1,271 @@
+"""From one hub to another: accounts, and homes as streams. Never the database file.
+
+Run in each hub's container by `make graduate`: `python3 -m hubkit.graduation folders`, `export`,
+`import`, and for a home `inventory FOLDER`, `pack FOLDER`, `unpack FOLDER`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import stat
+import sys
+import tarfile
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Any
+
+from . import names
+from .folders import HOMES, STATE
+from .volumes import SENTINEL
+
+_CHUNK = 1024**2
+
+
+class Refused(Exception):
+    """What can't be moved. Its text says why and what to do."""
+
+
+def folders(people: Iterable[str]) -> dict[str, str]:
+    """The folder of everybody's files: the same on every hub whose homes are on one volume."""
+    return {name: names.escaped(name) for name in sorted(set(people))}
+
+
+# Homes
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Something in a home: a folder, a file that is open, or a symlink that nobody followed."""
+
+    path: str
+    status: os.stat_result
+    target: str | None = None
+    content: BufferedReader | None = None
+
+
+def _entries(home: Path) -> Iterator[_Entry]:
+    """All of a home, in an order that is the same everywhere.
+
+    Its user may change it meanwhile, and whoever reads is root: everything is opened inside of a
+    folder that is open, and no symlink is followed. What is no file, folder or symlink stays.
+    """
+    for folder, folders, files, here in os.fwalk(home, follow_symlinks=False):
+        folders.sort()
+        for name in sorted([*folders, *files]):
+            path = os.path.relpath(os.path.join(folder, name), home)
+            status = os.stat(name, dir_fd=here, follow_symlinks=False)
+            if stat.S_ISLNK(status.st_mode):
+                yield _Entry(path, status, target=os.readlink(name, dir_fd=here))
+            elif stat.S_ISDIR(status.st_mode):
+                yield _Entry(path, status)
+            elif stat.S_ISREG(status.st_mode):
+                opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here)
+                with os.fdopen(opened, "rb") as content:
+                    yield _Entry(path, os.fstat(opened), content=content)
+
+
+def inventory(home: Path) -> dict[str, Any]:
+    """How much is in a home, and a checksum over all of it: names, rights, owners, contents."""
+    count = size = 0
+    digest = hashlib.sha256()
+    for entry in _entries(home):
+        status = entry.status
+        rights = "-" if entry.target else oct(stat.S_IMODE(status.st_mode))
+        line = f"{entry.path}\0{rights}\0{status.st_uid}:{status.st_gid}\0{entry.target}\0"
+        digest.update(line.encode(errors="surrogateescape"))
+        if entry.content:
+            digest.update(hashlib.file_digest(entry.content, "sha256").digest())
+            count, size = count + 1, size + status.st_size
+    return {"files": count, "bytes": size, "checksum": digest.hexdigest()}
+
+
+def pack(home: Path, out: IO[bytes]) -> None:
+    """Writes a home as a tar archive."""
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+        for entry in _entries(home):
+            member = tarfile.TarInfo(entry.path)
+            member.mode = stat.S_IMODE(entry.status.st_mode)
+            member.uid, member.gid = entry.status.st_uid, entry.status.st_gid
+            member.mtime = entry.status.st_mtime
+            if entry.target is not None:
+                member.type, member.linkname = tarfile.SYMTYPE, entry.target
+            elif entry.content is None:
+                member.type = tarfile.DIRTYPE
+            else:
+                member.size = entry.status.st_size
+            archive.addfile(member, entry.content)
+
+
+def unpack(homes: Path, folder: str, given: IO[bytes], owner: tuple[int, int]) -> None:
+    """Reads a home from a tar archive. It appears whole or not at all; one that is there stays."""
+    if not (homes / SENTINEL).is_file():  # what is in a container's own folder goes with it
+        raise Refused(f"{homes} is not the volume of homes: this hub doesn't see it.")
+    if (homes / folder).exists():
+        raise Refused(f"{folder} is on the new hub already, with other files: it was not touched.")
+    partial = homes / f".graduating-{folder}"  # no user's folder can be called so
+    if partial.exists():  # of a run that was killed
+        shutil.rmtree(partial)
+    partial.mkdir(0o700)
+    folders = []
+    with tarfile.open(fileobj=given, mode="r|") as archive:
+        for member in archive:
+            _extract(member, archive, partial)
+            if member.isdir():
+                folders.append(member)
+    for member in reversed(folders):  # at last: a folder may be one that nobody may write into
+        _finish(member, partial / member.name)
+    os.chown(partial, *owner)
+    os.rename(partial, homes / folder)
+
+
+def _extract(member: tarfile.TarInfo, archive: tarfile.TarFile, into: Path) -> None:
+    """One thing of an archive of `pack`, whose folders come before what is in them."""
+    if member.name.startswith("/") or ".." in member.name.split("/"):
+        raise Refused(f"{member.name} would be outside of the home.")
+    path = into / member.name
+    if path.parent.resolve() != into.resolve() / Path(member.name).parent:
+        raise Refused(f"{member.name} would be behind a symlink.")
+    if member.isdir():
+        path.mkdir(0o700)
+    elif member.issym():
+        path.symlink_to(member.linkname)
+        os.lchown(path, member.uid, member.gid)
+    else:
+        content = archive.extractfile(member)
+        assert content is not None
+        with path.open("xb") as out:
+            shutil.copyfileobj(content, out, _CHUNK)
+        _finish(member, path)
+
+
+def _finish(member: tarfile.TarInfo, path: Path) -> None:
+    os.chown(path, member.uid, member.gid)
+    os.chmod(path, member.mode)
+    os.utime(path, (member.mtime, member.mtime))
+
+
+# Accounts
+
+
+def export(db: Any, roster: Iterable[str]) -> dict[str, Any]:
+    """Who is here: users, groups with their members, who may come in, and chosen passwords."""
+    from jupyterhub import orm
+
+    return {
+        "users": {user.name: {"admin": bool(user.admin)} for user in db.query(orm.User)},
+        "groups": {
+            group.name: sorted(user.name for user in group.users) for group in db.query(orm.Group)
+        },
+        "roster": sorted(roster),
+        "passwords": _passwords(db),
+    }
+
+
+def _passwords(db: Any) -> dict[str, str]:
+    """Hashes of the passwords that people chose; first ones are printed by the new hub."""
+    from nativeauthenticator.orm import UserInfo
+    from sqlalchemy import inspect
+
+    from .login.passwords import is_first
+
+    if not inspect(db.get_bind()).has_table(UserInfo.__tablename__):
+        return {}
+    known = UserInfo.all_users(db)
+    return {i.username: b64encode(bytes(i.password)).decode() for i in known if not is_first(i)}
+
+
+def take(db: Any, told: dict[str, Any]) -> None:
+    """Brings users, groups and passwords into this hub; what is here already stays as it is."""
+    from jupyterhub import orm
+    from nativeauthenticator.orm import UserInfo
+
+    for name, known in told["users"].items():
+        if orm.User.find(db, name) is None:
+            db.add(orm.User(name=name, admin=known["admin"]))
+    db.commit()
+    for name, members in told["groups"].items():
+        group = orm.Group.find(db, name) or orm.Group(name=name)
+        db.add(group)
+        found = (orm.User.find(db, member) for member in members)
+        group.users.extend(user for user in found if user and user not in group.users)
+    for name, password in told["passwords"].items():
+        if UserInfo.find(db, name) is None:
+            db.add(UserInfo(username=name, password=b64decode(password), is_authorized=True))
+    db.commit()
+
+
+# The command line
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="hubkit.graduation", description=__doc__)
+    parser.add_argument("--homes", type=Path, default=HOMES)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("folders", help="everybody's folder, as JSON")
+    commands.add_parser("export", help="accounts as JSON")
+    commands.add_parser("import", help="takes accounts as JSON")
+    for command, text in (
+        ("inventory", "what is in a home, as JSON; null for none"),
+        ("pack", "a home as a tar archive"),
+        ("unpack", "takes a home as a tar archive"),
+    ):
+        added = commands.add_parser(command, help=text)
+        added.add_argument("folder")
+        # As in the notebook image; the start of a server mends it for others.
+        added.add_argument("--owner", type=_owner, default=(1000, 100))
+    return parser.parse_args()
+
+
+def main() -> None:
+    """The command line."""
+    given = _arguments()
+    try:
+        if given.command in ("folders", "export", "import"):
+            _accounts(given.command)
+            return
+        home = given.homes / given.folder
+        if given.command == "inventory":
+            print(json.dumps(inventory(home) if home.is_dir() else None))
+        elif given.command == "pack":
+            pack(home, sys.stdout.buffer)
+        else:
+            unpack(given.homes, given.folder, sys.stdin.buffer, given.owner)
+    except Refused as error:
+        sys.exit(str(error))
+
+
+def _owner(text: str) -> tuple[int, int]:
+    user, group = text.split(":")
+    return int(user), int(group)
+
+
+def _accounts(command: str) -> None:
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import sessionmaker
+
+    from .login.roster import Roster
+    from .settings import load_settings
+
+    settings = load_settings()
+    roster = Roster(settings.login.users, settings.login.admins)
+    db = sessionmaker(bind=create_engine(f"sqlite:///{STATE}/jupyterhub.sqlite"))()
+    if command != "import":
+        told = export(db, roster.names())
+        homes = folders([*told["users"], *told["roster"]])
+        print(json.dumps(homes if command == "folders" else told))
+        return
+    told = json.load(sys.stdin)
+    for name in set(told["roster"]) - set(roster.names()):
+        roster.add(name)
+    take(db, told)
+
+
+if __name__ == "__main__":
+    main()

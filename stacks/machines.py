@@ -1,0 +1,105 @@
+"""Machines of their own for Dask's workers: further VMs of the cloud, or machines that exist."""
+
+from __future__ import annotations
+
+from components import (
+    CloudVM,
+    CloudVMArgs,
+    DockerHost,
+    ExistingHost,
+    IngressArgs,
+    NetworkArgs,
+    NetworkKind,
+    PublicAddress,
+    Site,
+    WorkerMachines,
+)
+from components.config import StackConfig
+from components.dask_cluster.args import FIRST_WORKER_PORT, SCHEDULER_PORT, DaskMachinesArgs
+
+
+def worker_machines(
+    config: StackConfig, machine: CloudVM | ExistingHost, site: Site | None
+) -> WorkerMachines | None:
+    """The machines, each with an engine; None where the workers are on the hub's host."""
+    if not (config.dask and config.dask.machines and config.secrets.dask_key):
+        return None
+    key = config.secrets.dask_key
+    if isinstance(machine, ExistingHost):
+        hosts = {
+            name: ExistingHost(
+                f"dask-{name}",
+                args,
+                f"{machine.docker_host.deployment}-dask-{name}",
+                key=config.secrets.ssh_key,
+            ).docker_host
+            for name, args in config.dask.machines.hosts.items()
+        }
+        return WorkerMachines(hosts, machine.address, key)
+    assert site
+    hosts = {
+        f"vm{number}": _vm(f"dask-vm{number}", config, config.dask.machines, machine, site)
+        for number in range(config.dask.machines.count)
+    }
+    return WorkerMachines(hosts, machine.private_address, key)
+
+
+def let_in(config: StackConfig) -> CloudVMArgs:
+    """The hub's VM, which the workers reach at the scheduler's port."""
+    assert config.vm
+    if not (config.dask and config.dask.machines):
+        return config.vm
+    rule = IngressArgs(
+        ports=SCHEDULER_PORT, source=_cidr(config, config.dask.machines), description="dask"
+    )
+    return config.vm.model_copy(update={"ingress": [*config.vm.ingress, rule]})
+
+
+def _vm(
+    name: str, config: StackConfig, args: DaskMachinesArgs, hub: CloudVM, site: Site
+) -> DockerHost:
+    """A VM on the hub's network, reached by ssh as the hub's is, and by nobody else."""
+    assert config.vm and config.dask
+    last = FIRST_WORKER_PORT + config.dask.workers - 1
+    workers = IngressArgs(
+        ports=f"{FIRST_WORKER_PORT}-{last}", source=_cidr(config, args), description="dask"
+    )
+    size = {"machine_type": args.machine_type} if args.machine_type else {"size": args.size}
+    as_the_hub = ("os", "image", "ssh", "software", "metadata", "mtu", "ready_within", "rebuild")
+    wanted = CloudVMArgs(
+        **size,
+        **{name: getattr(config.vm, name) for name in as_the_hub},
+        spot=args.spot,
+        ingress=[workers],
+        network=_network(config.vm.network, hub, site),
+    )
+    made = CloudVM(
+        name,
+        wanted,
+        site,
+        key=config.secrets.ssh_key,
+        web=False,
+        engine=f"{site.deployment}-{name}",
+    )
+    return made.docker_host.called(made.private_address)
+
+
+def _network(hubs: NetworkArgs, hub: CloudVM, site: Site) -> NetworkArgs:
+    """The hub's network. An address to fetch packages from outside, where there's no other way."""
+    if hubs.kind is NetworkKind.flat:
+        return hubs
+    has_router = site.platform == "openstack"
+    public = PublicAddress.fixed if has_router else PublicAddress.ephemeral
+    return NetworkArgs(
+        kind=NetworkKind.existing,
+        network=hub.network,
+        subnet=hub.subnet,
+        security_groups=hubs.security_groups,
+        address_pool=hubs.address_pool,
+        **({"private": True} if hubs.private else {"public_address": public}),
+    )
+
+
+def _cidr(config: StackConfig, args: DaskMachinesArgs) -> str:
+    assert config.vm
+    return args.cidr or config.vm.network.cidr

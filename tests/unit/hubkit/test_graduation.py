@@ -1,0 +1,199 @@
+"""Moving to another hub: homes as streams, accounts."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hubkit import graduation, settings
+from hubkit.volumes import SENTINEL
+
+from tests.unit.test_settings_document import document
+from toolchain.graduate import Door, Home, move
+
+OWNER = ("--owner", f"{os.getuid()}:{os.getgid()}")
+
+
+def test_a_home_is_called_the_same_in_a_cluster() -> None:
+    """kubespawner's `{escaped_username}`, see the hub's chart values."""
+    slugs = pytest.importorskip("kubespawner.slugs", reason="kubespawner is not installed here")
+    people = ["anna.rossi@unipd.it", "anna", "2026", "a--b", "a-b", "a.b", "a_b", "a+b", "b-"]
+    found = graduation.folders(people)
+    assert found == {name: slugs.escape_slug(name) for name in people}
+    assert len(set(found.values())) == len(people)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    made = tmp_path / "old" / "anna"
+    (made / "sub" / "empty").mkdir(parents=True)
+    (made / "a.txt").write_text("hello")
+    (made / "sub" / "large.bin").write_bytes(os.urandom(3_000_000))
+    (made / "sub" / "ünïcode ☃").write_text("snow")
+    (made / ("long" * 40)).write_text("name")
+    (made / "run.sh").write_text("#!/bin/sh\n")
+    (made / "run.sh").chmod(0o750)
+    (made / "link").symlink_to("../../outside")
+    (made / "inside").symlink_to("a.txt")
+    (made / "sub").chmod(0o555)
+    return made
+
+
+def command(homes: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "hubkit.graduation", "--homes", str(homes), *words]
+
+
+def copied(old: Path, new: Path, folder: str) -> subprocess.CompletedProcess[bytes]:
+    with subprocess.Popen(command(old, "pack", "anna"), stdout=subprocess.PIPE) as packing:
+        return subprocess.run(
+            command(new, "unpack", folder, *OWNER),
+            stdin=packing.stdout,
+            capture_output=True,
+            check=False,
+        )
+
+
+def test_a_home_arrives_as_it_was_also_after_a_kill(home: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("not the user's")
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / SENTINEL).touch()
+    packed = subprocess.run(command(home.parent, "pack", "anna"), capture_output=True, check=True)
+    half = packed.stdout[: len(packed.stdout) // 2]
+    cut = command(new, "unpack", "anna", *OWNER)
+    broken = subprocess.run(cut, input=half, capture_output=True)
+    assert broken.returncode != 0
+    assert not (new / "anna").exists()  # whole or not at all
+    assert copied(home.parent, new, "anna").returncode == 0
+    assert graduation.inventory(new / "anna") == graduation.inventory(home)
+    assert graduation.inventory(home)["files"] == 5
+    assert (new / "anna/link").is_symlink()
+    assert (new / "anna/sub").stat().st_mode & 0o777 == 0o555
+    assert {path.name for path in new.iterdir()} == {"anna", SENTINEL}
+    assert outside.read_text() == "not the user's"
+
+
+def test_a_home_that_is_there_is_not_touched(home: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    (new / "anna").mkdir(parents=True)
+    (new / "anna" / "mine").write_text("new work")
+    (new / SENTINEL).touch()
+    done = copied(home.parent, new, "anna")
+    assert done.returncode == 1
+    assert b"anna is on the new hub already, with other files: it was not touched" in done.stderr
+    assert (new / "anna" / "mine").read_text() == "new work"
+
+
+def test_a_folder_of_the_container_itself_takes_no_home(home: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    new.mkdir()
+    done = copied(home.parent, new, "anna")
+    assert done.returncode == 1
+    assert b"is not the volume of homes" in done.stderr
+    assert not list(new.iterdir())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda home: (home / "a.txt").write_text("hallo"),
+        lambda home: (home / "a.txt").rename(home / "b.txt"),
+        lambda home: (home / "run.sh").chmod(0o755),
+        lambda home: (home / "new").mkdir(),
+    ],
+)
+def test_any_difference_is_seen(home: Path, change: object) -> None:
+    before = graduation.inventory(home)
+    change(home)  # type: ignore[operator]
+    assert graduation.inventory(home)["checksum"] != before["checksum"]
+
+
+def test_sockets_and_pipes_are_left(home: Path) -> None:
+    before = graduation.inventory(home)
+    os.mkfifo(home / "pipe")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(home / "socket"))
+        assert graduation.inventory(home) == before
+
+
+def test_accounts_arrive_and_what_is_there_stays(tmp_path: Path) -> None:
+    from hubkit.login.passwords import UserInfo
+    from jupyterhub import orm
+    from nativeauthenticator.orm import Base
+    from sqlalchemy.orm import sessionmaker
+
+    def hub(name: str) -> object:
+        made = orm.new_session_factory(f"sqlite:///{tmp_path}/{name}.sqlite")()
+        Base.metadata.create_all(made.get_bind())
+        return sessionmaker(bind=made.get_bind())()
+
+    old, new = hub("old"), hub("new")
+    anna, ben = orm.User(name="anna", admin=True), orm.User(name="ben")
+    muons = orm.Group(name="muons", users=[anna, ben])
+    old.add_all([anna, ben, muons])  # type: ignore[attr-defined]
+    for name, rounds in (("anna", 12), ("ben", 10)):  # ben's is a first password
+        info = UserInfo(username=name, password=b"$2b$%02d$hash" % rounds, is_authorized=True)
+        old.add(info)  # type: ignore[attr-defined]
+    old.commit()  # type: ignore[attr-defined]
+    new.add(orm.User(name="ben", admin=True))  # type: ignore[attr-defined]
+    new.commit()  # type: ignore[attr-defined]
+    told = graduation.export(old, ["anna", "ben"])
+    assert set(told["passwords"]) == {"anna"}
+    for _ in range(2):  # again changes nothing
+        graduation.take(new, told)
+    users = {user.name: user.admin for user in new.query(orm.User)}  # type: ignore[attr-defined]
+    assert users == {"anna": True, "ben": True}
+    assert sorted(user.name for user in orm.Group.find(new, "muons").users) == ["anna", "ben"]
+    assert UserInfo.find(new, "anna").password == b"$2b$12$hash"
+    assert UserInfo.find(new, "ben") is None
+
+
+def test_who_is_asked_is_this_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from jupyterhub import orm
+
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(document("local.happy.minimal.yaml")))
+    monkeypatch.setattr(settings, "SETTINGS", file)
+    monkeypatch.setattr(graduation, "STATE", tmp_path)
+    db = orm.new_session_factory(f"sqlite:///{tmp_path}/jupyterhub.sqlite")()
+    db.add(orm.User(name="anna-b"))
+    db.commit()
+    graduation._accounts("folders")
+    assert json.loads(capsys.readouterr().out)["anna-b"] == "anna-2db"
+
+
+@pytest.fixture
+def doors(home: Path, tmp_path: Path) -> tuple[Door, Door]:
+    """Ways into two hubs whose containers are folders here."""
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / SENTINEL).touch()
+    made = []
+    for name in ("old", "new"):
+        script = tmp_path / f"into-{name}"
+        owner = f'[ "$4" = unpack ] && set -- "$@" {" ".join(OWNER)}'
+        run = f'exec {" ".join(command(tmp_path / name))} "$@"'
+        script.write_text(f"#!/bin/sh\n{owner}\nshift 3\n{run}\n")  # not: python3 -m hubkit…
+        script.chmod(0o755)
+        made.append(Door(name, (str(script),)))
+    return made[0], made[1]
+
+
+def test_a_home_moves_once_and_goes_on_where_it_stopped(
+    home: Path, doors: tuple[Door, Door], capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = Home("anna", "anna", graduation.inventory(home))
+    assert move(*doors, known)
+    assert "5 files, same checksum" in capsys.readouterr().out
+    assert move(*doors, known)
+    assert "is there already" in capsys.readouterr().out
+    (home / "a.txt").write_text("worked on")
+    assert not move(*doors, Home("anna", "anna", graduation.inventory(home)))
+    assert "it was not touched" in capsys.readouterr().out

@@ -1,0 +1,101 @@
+"""What a cluster is asked before anything is made; the API server is a stand-in on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from components.jupyterhub_host.servers import ServerSizeArgs
+from components.kubernetes_cluster import api
+from components.kubernetes_cluster.checks import Asked, check
+from components.preflight import notes, refused
+from components.shared_volume.args import SharedVolumeArgs
+from tests.servers.cluster_api import Cluster
+
+ASKED = Asked(
+    namespace="jupyterhub-test",
+    releases=["jupyterhub-test-hub"],
+    storage_class=None,
+    ingress_class=None,
+    volumes={"shared": SharedVolumeArgs(kind="claim")},
+    sizes={},
+)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    made = Cluster()
+    with made.listening():
+        yield made
+
+
+def faults(cluster: Cluster, asked: Asked = ASKED) -> list[str]:
+    found = check(asked, api.look(api.client(cluster.kubeconfig, None), asked.namespace))
+    assert not notes(found)
+    return refused(found)
+
+
+def test_nothing_to_say(cluster: Cluster) -> None:
+    cluster.secrets["sh.helm.release.v1.hub.v1"] = {
+        "owner": "helm",
+        "name": "jupyterhub-test-hub",
+        "status": "deployed",
+    }
+    assert faults(cluster) == []
+
+
+def test_a_missing_storage_class_is_told_with_those_that_exist(cluster: Cluster) -> None:
+    volumes = {"shared": SharedVolumeArgs(kind="claim", type="slow")}
+    assert faults(cluster, replace(ASKED, storage_class="fast", volumes=volumes)) == [
+        "jupyterhub:cluster.storage_class: found `fast`; allowed: one that exists: standard, nfs",
+        "jupyterhub:volumes.shared.type: found `slow`; allowed: one that exists: standard, nfs",
+    ]
+
+
+def test_without_a_default_class_one_has_to_be_named(cluster: Cluster) -> None:
+    cluster.default_class = None
+    (fault,) = faults(cluster)
+    assert "found nothing, and no default class; allowed: one that exists: nfs, stand" in fault
+
+
+def test_a_claim_that_is_not_there(cluster: Cluster) -> None:
+    cluster.claims = ["course"]
+    volumes = {"shared": SharedVolumeArgs(kind="claim", volume="courses")}
+    assert faults(cluster, replace(ASKED, volumes=volumes)) == [
+        "jupyterhub:volumes.shared.volume: found `courses`; allowed: a claim: course"
+    ]
+
+
+def test_an_ingress_class_that_is_not_there(cluster: Cluster) -> None:
+    assert faults(cluster, replace(ASKED, ingress_class="traefik")) == [
+        "jupyterhub:proxy.cluster.ingress_class: found `traefik`; allowed: one that exists: nginx"
+    ]
+
+
+def test_a_size_that_no_node_holds(cluster: Cluster) -> None:
+    sizes = {
+        "hub.sizes.0": ServerSizeArgs(title="fits", memory_limit="8G", memory_guarantee="8G"),
+        "hub.sizes.1": ServerSizeArgs(title="GPU", gpus=1),
+    }
+    (fault,) = faults(cluster, replace(ASKED, sizes=sizes))
+    assert fault.startswith("jupyterhub:hub.sizes.1: found 0.2 GiB, 0 cores, 1 GPUs")
+    assert fault.endswith("at most 16.0 GiB, 3.92 cores, 0 GPUs")
+    assert faults(cluster, replace(ASKED, sizes=sizes, has_pools=True)) == []  # they may scale
+
+
+def test_a_namespace_with_somebody_elses_release(cluster: Cluster) -> None:
+    cluster.secrets["x"] = {"owner": "helm", "name": "their-hub", "status": "deployed"}
+    (fault,) = faults(cluster)
+    assert "holds somebody else's release: their-hub" in fault
+
+
+def test_a_release_that_was_left_pending_goes_on(cluster: Cluster) -> None:
+    for number, (name, status) in enumerate(
+        [("hub", "deployed"), ("hub", "pending-upgrade"), ("other", "pending-install")]
+    ):
+        cluster.secrets[f"v{number}"] = {"owner": "helm", "name": name, "status": status}
+    client = api.client(cluster.kubeconfig, None)
+    assert api.let_go_on(client, "jupyterhub-test", "hub") == ["v1"]
+    assert sorted(cluster.secrets) == ["v0", "v2"]
