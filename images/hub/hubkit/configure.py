@@ -41,15 +41,23 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
         c.JupyterHub.subdomain_host = settings.public_url
     c.JupyterHub.allow_named_servers = settings.named_servers > 0
     c.JupyterHub.named_server_limit_per_user = settings.named_servers
-    # A learning platform sends its people by a form: a browser would keep such cookies back.
-    if settings.login.kind is not LoginKind.lti13:
-        given = c.JupyterHub.get("tornado_settings", {})  # the chart's
-        c.JupyterHub.tornado_settings = given | {"cookie_options": {"samesite": "Lax"}}
+    given = c.JupyterHub.get("tornado_settings", {})  # the chart's
+    c.JupyterHub.tornado_settings = given | {"cookie_options": _cookies(settings)}
     if not settings.admin_access:
         admins.close_servers()
     c.JupyterHub.log_level = "INFO"
     # Without it JupyterHub waits up to half a minute for servers that are gone.
     c.JupyterHub.init_spawners_timeout = 5
+
+
+def _cookies(settings: Settings) -> dict[str, Any]:
+    """What browsers do with cookies: with TLS they never go without it, nor come from elsewhere."""
+    secure = settings.public_url.startswith("https:")
+    cookies: dict[str, Any] = {"secure": True} if secure else {}
+    # A learning platform sends its people by a form: a browser would keep such cookies back.
+    if settings.login.kind is not LoginKind.lti13:
+        cookies["samesite"] = "Lax"
+    return cookies
 
 
 def _pages(c: Any, settings: Settings) -> None:

@@ -99,8 +99,10 @@ def test_cookies_are_for_tls_and_for_this_site(ben: User, known: dict[str, str])
     names = {cookie.key for cookie in cookies}
     assert {"jupyterhub-hub-login", "jupyterhub-user-ben", "_xsrf"} <= names
     for cookie in cookies:
-        assert cookie["secure"], cookie
-        assert cookie["samesite"].lower() in ("lax", "strict"), cookie
+        # Jupyter Server sets its own `_xsrf` without; who has that alone gets nowhere.
+        is_servers = cookie.key == "_xsrf" and cookie["path"].startswith("/user/")
+        assert cookie["secure"] or is_servers, cookie
+        assert cookie["samesite"].lower() in ("lax", "strict") or is_servers, cookie
         assert cookie["httponly"] or cookie.key == "_xsrf", cookie  # that one is for the page
 
 
