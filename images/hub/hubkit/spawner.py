@@ -157,13 +157,13 @@ class HubSpawner(DockerSpawner):
         if self.settings.files.scratch and not self._has_another_server():
             await self._on_engine(homes.remove, SCRATCH, names.escaped(self.user.name))
 
-    async def run_post_stop_hook(self) -> None:
+    def run_post_stop_hook(self) -> Any:
         """After every end of a server, however it came: JupyterHub calls `stop` not for all."""
-        await super().run_post_stop_hook()
         if self.engine.cloud_storage:
             # The database has this server until it is gone.
             mine = set() if self._has_another_server() else {names.escaped(self.user.name)}
             buckets.forget_all_but(self._who_has_a_server() - mine)
+        return super().run_post_stop_hook()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the page shows while a user waits."""
