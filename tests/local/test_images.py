@@ -10,7 +10,7 @@ from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.checkout import Checkout, running
-from tests.client import User
+from tests.client import User, eventually
 from tests.local.conftest import student
 from tests.local.kinds import KINDS
 
@@ -79,12 +79,9 @@ def test_the_desktop_is_in_the_browser_and_on_no_port(
     """
     wait.until(lambda b: b.execute_script(colours) > 200)
     browser.save_screenshot(str(artefacts / "desktop.png"))
-    ran = user.run(
-        "import subprocess as s; print(s.run(['ps', '-eo', 'comm'], text=True, "
-        "capture_output=True).stdout)"
-    )
+    look = "import subprocess as s; print(s.run(['ps', '-eo', 'comm'], text=True, capture_output=True))"
     for program in ("Xtigervnc", "xfce4-session", "xfce4-panel", "xfwm4"):
-        assert program in ran
+        eventually(program, lambda program=program: program in user.run(look), 60)
     assert user.run(LISTENERS) == "8888"  # VNC and X are reached through sockets in files
 
 
