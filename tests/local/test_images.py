@@ -79,7 +79,7 @@ def test_the_desktop_is_in_the_browser_and_on_no_port(
     """
     wait.until(lambda b: b.execute_script(colours) > 200)
     browser.save_screenshot(str(artefacts / "desktop.png"))
-    look = "import subprocess as s; print(s.run(['ps', '-eo', 'comm'], text=True, capture_output=True))"
+    look = "import subprocess; print(subprocess.run(['ps', '-eo', 'comm'], capture_output=True))"
     for program in ("Xtigervnc", "xfce4-session", "xfce4-panel", "xfwm4"):
         eventually(program, lambda program=program: program in user.run(look), 60)
     assert user.run(LISTENERS) == "8888"  # VNC and X are reached through sockets in files
