@@ -86,7 +86,10 @@ def member(hub: Checkout, name: str) -> Member:
 def socket(hub: Checkout, **how: Any) -> websocket.WebSocket:
     """Asks for the group's stream of events."""
     url = f"{hub.url}/user/{ACCOUNT}/api/events/subscribe".replace("http", "ws", 1)
-    return websocket.create_connection(url, timeout=10, redirect_limit=0, **how)
+    made = websocket.create_connection(url, timeout=10, redirect_limit=0, **how)
+    if made.getstatus() != 101:  # a redirect to the hub's pages counts as a connection there
+        raise websocket.WebSocketException(f"answered with {made.getstatus()}")
+    return made
 
 
 @pytest.fixture
