@@ -33,7 +33,7 @@ class Store:
         """Starts it."""
         command: list[str | Path] = [PROGRAM, "serve", "s3", self.folder]
         command += ["--addr", f"127.0.0.1:{self._port}", "--auth-key", f"{KEY},{SECRET}"]
-        command += ["--config", "", "--vfs-cache-mode", "off", "--dir-cache-time", "0s"]
+        command += ["--config", "", "--vfs-cache-mode", "off"]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         eventually("the store", lambda: requests.get(self.url, timeout=5).status_code, 20)
 
