@@ -56,7 +56,7 @@ from pathlib import Path
 for file in ("/proc/net/tcp", "/proc/net/tcp6"):
     for line in Path(file).read_text().splitlines()[1:]:
         address, port = line.split()[1].split(":")
-        if line.split()[3] == "0A" and not address.endswith("0100007F"):
+        if line.split()[3] == "0A" and not address.endswith("7F"):  # 127.0.0.0/8
             print(int(port, 16))
 """
 
