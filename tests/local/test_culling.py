@@ -54,13 +54,11 @@ def test_who_looks_on_is_warned_and_can_go_on(
     warning = see(WARNING)
     assert "Nobody is using your server: it is stopped in" in warning.text
     browser.save_screenshot(str(artefacts / "culling.png"))
-    begun = time.monotonic()
-    while time.monotonic() - begun < 1.5 * TIMEOUT:
-        see(f"{WARNING} .jp-toast-button").click()
-        WebDriverWait(browser, 5).until(lambda b: not b.find_elements(By.CSS_SELECTOR, WARNING))
-        see(WARNING)
+    see(f"{WARNING} .jp-toast-button").click()
+    WebDriverWait(browser, 10).until(lambda b: not b.find_elements(By.CSS_SELECTOR, WARNING))
+    time.sleep(0.75 * TIMEOUT)  # it would have been stopped by now
     assert _names(hub) == ["reader"]
-    eventually("without a further click it is stopped", lambda: not _names(hub), 30)
+    eventually("without a further click it is stopped", lambda: not _names(hub), 90)
 
 
 def test_the_age_is_told_too(hub: Checkout, browser: webdriver.Chrome, artefacts: Path) -> None:
