@@ -1,22 +1,93 @@
-"""Args of a Kubernetes cluster that exists."""
+"""Args of a Kubernetes cluster: one that exists, or one that the stack makes."""
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import StringConstraints, model_validator
 
 from ..args import Args, InputSecret, field
+from ..machine.args import Cidr, HostArgs
 from .pools import PoolArgs
 
 _ELSEWHERE = "refused by protected volumes, which can't move: make a new stack instead"
 _NEXT_TIME = "nothing on the running system; used from the next command on"
+_HOSTS = "joins or drains machines; what runs on a drained one starts anew elsewhere"
+
+
+class ClusterKind(str, Enum):
+    """Who makes the cluster, and how."""
+
+    existing = "existing"
+    k3s = "k3s"
+    eks = "eks"
+    gke = "gke"
+
+
+class Cloud(str, Enum):
+    """Clouds that the machines of a k3s cluster may be in."""
+
+    aws = "aws"
+    gcp = "gcp"
+    openstack = "openstack"
+
+
+# The cloud that a managed cluster is in.
+_CLOUDS = {ClusterKind.eks: Cloud.aws, ClusterKind.gke: Cloud.gcp}
+# What only goes with some kinds.
+_GOES_WITH: dict[str, tuple[ClusterKind, ...]] = {
+    "kubeconfig": (ClusterKind.existing,),
+    "kubeconfig_file": (ClusterKind.existing,),
+    "context": (ClusterKind.existing,),
+    "cloud": (ClusterKind.k3s,),
+    "servers": (ClusterKind.k3s,),
+    "hosts": (ClusterKind.k3s,),
+    "snapshots": (ClusterKind.k3s,),
+    "version": (ClusterKind.k3s, ClusterKind.eks, ClusterKind.gke),
+    "api_from": (ClusterKind.k3s, ClusterKind.eks, ClusterKind.gke),
+}
+
+
+class ClusterHostArgs(HostArgs):
+    """A machine that exists and becomes a node of a k3s cluster."""
+
+    server: bool = field(
+        False,
+        description="Whether it keeps the cluster's state, too: one machine or three.",
+        change="refused while it is there: a server joins or leaves as another machine",
+    )
+    pool: str | None = field(
+        None,
+        pattern=r"^[a-z][a-z0-9-]{0,30}$",
+        description="The pool whose labels and taints it gets. Default: none.",
+        change="in place; pods that run stay where they are",
+    )
+
+
+class SnapshotsArgs(Args):
+    """Snapshots of a k3s cluster's own state (etcd), beside the state itself."""
+
+    every: int = field(
+        6, ge=1, le=24, unit="hours", description="How often.", change="restarts k3s: seconds"
+    )
+    keep: int = field(
+        8, ge=1, le=1000, description="How many are kept.", change="restarts k3s: seconds"
+    )
 
 
 class KubernetesClusterArgs(Args):
-    """The Kubernetes cluster that a hub runs on: one that exists, reached by a kubeconfig."""
+    """The Kubernetes cluster that a hub runs on: one that exists, or one that is made."""
 
+    kind: ClusterKind = field(
+        ClusterKind.existing,
+        description=(
+            "`existing`: reached by a kubeconfig; `k3s`: made on VMs of a `cloud`, or on `hosts`; "
+            "`eks`, `gke`: the managed clusters of AWS and GCP."
+        ),
+        change=_ELSEWHERE,
+    )
     kubeconfig: InputSecret | None = field(
         None,
         description=(
@@ -35,6 +106,48 @@ class KubernetesClusterArgs(Args):
         pattern=r"^\S+$",
         description="Context in the kubeconfig. Default: its current one.",
         change=_NEXT_TIME,
+    )
+    cloud: Cloud | None = field(
+        None,
+        description="With `k3s`: the cloud that its VMs are in, as `site` and `vm` say.",
+        change=_ELSEWHERE,
+    )
+    hosts: dict[
+        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,20}$")], ClusterHostArgs
+    ] = field(
+        {},
+        description="With `k3s`, instead of `cloud`: machines that exist, by a name of yours.",
+        change=_HOSTS,
+    )
+    version: str | None = field(
+        None,
+        pattern=r"^v?1\.\d+(\.\d+)?(\+k3s\d+)?$",
+        description=(
+            "Of Kubernetes: `1.34` (EKS, GKE), `v1.34.2+k3s1` (k3s). Default: the one that this "
+            "release of the library is tried with."
+        ),
+        change="upgrades in place, servers first; users' servers on a node that is renewed stop",
+    )
+    servers: int = field(
+        1,
+        description=(
+            "With `cloud`: VMs that keep the cluster's state; 3 go on when one is lost. "
+            "Allowed: 1, 3."
+        ),
+        change="1 to 3: two join in place; 3 to 1 is refused",
+    )
+    api_from: list[Cidr] = field(
+        [],
+        description=(
+            "Ranges that may reach the cluster's API: your own address as 192.0.2.7/32 at least. "
+            "Default with `k3s`: vm.ssh.allow_from."
+        ),
+        change="in place",
+    )
+    snapshots: SnapshotsArgs = field(
+        SnapshotsArgs(),
+        description="With `k3s`: snapshots of the cluster's state.",
+        change="see its fields",
     )
     namespace: str | None = field(
         None,
@@ -55,13 +168,52 @@ class KubernetesClusterArgs(Args):
     pools: list[PoolArgs] = field(
         [],
         description=(
-            "Its nodes, by size: only said, so that a size that no node has room for is refused."
+            "Its nodes, by size. They are made with `k3s` in a cloud, `eks` and `gke`; elsewhere "
+            "only said, so that a size that no node has room for is refused."
         ),
         change="see its fields",
     )
+
+    @property
+    def in_cloud(self) -> Cloud | None:
+        """The cloud that the stack makes the cluster in, None where it makes no machines."""
+        return _CLOUDS.get(self.kind, self.cloud)
 
     @model_validator(mode="after")
     def _one_kubeconfig(self) -> Self:
         if self.kubeconfig is not None and self.kubeconfig_file is not None:
             raise ValueError("give either `kubeconfig` (text) or `kubeconfig_file`, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        for name, kinds in _GOES_WITH.items():
+            if name in self.model_fields_set and self.kind not in kinds:
+                allowed = ", ".join(kind.value for kind in kinds)
+                raise ValueError(f"`{name}` goes with kind {allowed}, not with {self.kind.value}")
+        if self.kind is ClusterKind.k3s and bool(self.cloud) == bool(self.hosts):
+            raise ValueError("k3s needs either `cloud` (VMs are made) or `hosts` (they exist)")
+        return self
+
+    @model_validator(mode="after")
+    def _servers_agree(self) -> Self:
+        named = sum(host.server for host in self.hosts.values())
+        if self.hosts and named not in (1, 3):
+            raise ValueError(f"1 or 3 of the hosts with `server: true`, not {named}")
+        if self.hosts and "servers" in self.model_fields_set:
+            raise ValueError("`servers` goes with `cloud`; give hosts `server: true`")
+        if self.servers not in (1, 3):
+            raise ValueError(f"servers is 1 or 3, not {self.servers}: others lose or gain nothing")
+        return self
+
+    @model_validator(mode="after")
+    def _pools_are_told_apart(self) -> Self:
+        names = [pool.name for pool in self.pools]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two pools are called {', '.join(sorted(twice))}")
+        for name, host in self.hosts.items():
+            if host.pool and host.pool not in names:
+                raise ValueError(f"hosts.{name}.pool: there is no pool {host.pool}")
+        if self.kind in _CLOUDS and not (self.pools and self.api_from):
+            raise ValueError(f"{self.kind.value} needs pools, and api_from with your own address")
         return self

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import model_validator
 
 from ..args import Args, Bytes, field
+from ..cloud_vm.args import SizeArgs
 
 if TYPE_CHECKING:
     from ..jupyterhub_host.servers import LimitsArgs
 
 _NEXT = "servers that start from then on; ones that run stay where they are"
+_ANEW = "makes the pool's nodes anew, one by one; users' servers on them stop"
 GPU = "nvidia.com/gpu"
 
 
 class PoolArgs(Args):
-    """Nodes of one size that the cluster has, or would add."""
+    """Nodes of one size that the cluster has, or gets."""
 
     name: str = field(
         pattern=r"^[a-z][a-z0-9-]{0,30}$", description="Name of the pool.", change=_NEXT
@@ -30,6 +32,46 @@ class PoolArgs(Args):
         change=_NEXT,
     )
     gpus: int = field(0, ge=0, le=16, description="GPUs of a node.", change=_NEXT)
+    gpu_type: str | None = field(
+        None,
+        description="Name of the GPU: `T4`, `L4`, `A100`. Default: the cheapest that there is.",
+        change=_ANEW,
+    )
+    machine_type: str | None = field(
+        None,
+        description="The cloud's own name of a type (flavor), instead of the smallest that fits.",
+        change=_ANEW,
+    )
+    disk: int = field(
+        100,
+        ge=20,
+        le=16384,
+        unit="GiB",
+        description="Root disk of a node, which holds container images.",
+        change=_ANEW,
+    )
+    min: int = field(
+        1,
+        ge=0,
+        le=1000,
+        description="Nodes at least. 0: the first user of the pool waits for a node (EKS, GKE).",
+        change="adds nodes, or removes what is empty",
+    )
+    max: int | None = field(
+        None,
+        ge=1,
+        le=1000,
+        description=(
+            "Nodes at most, where the platform scales by itself (EKS, GKE). Default: `min`, and "
+            "nothing scales."
+        ),
+        change="in place",
+    )
+    spot: bool = field(
+        False,
+        description="Cheaper nodes that the cloud may take away (AWS, GCP): for Dask, not users.",
+        change=_ANEW,
+    )
     labels: dict[str, str] = field(
         {}, description="Labels of its nodes, which servers may ask for.", change=_NEXT
     )
@@ -46,6 +88,17 @@ class PoolArgs(Args):
             if not key or effect not in ("NoSchedule", "PreferNoSchedule", "NoExecute"):
                 raise ValueError(f"taint `{taint}` is not like gpu=yes:NoSchedule")
         return self
+
+    @model_validator(mode="after")
+    def _max_is_no_less(self) -> Self:
+        if self.max is not None and self.max < self.min:
+            raise ValueError(f"max is {self.max}, less than min, which is {self.min}")
+        return self
+
+    @property
+    def size(self) -> SizeArgs:
+        """What a node needs at least, for the tables of machine types."""
+        return SizeArgs(cpus=self.cpus, memory=self.memory, gpus=self.gpus, gpu_type=self.gpu_type)
 
     @property
     def tolerations(self) -> list[dict[str, Any]]:
