@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,15 @@ DEPLOYMENT, ROLE = "pulumi-jupyterhub.deployment", "pulumi-jupyterhub.role"
 class Checkout:
     """Runs this project's commands as somebody does who has just cloned it."""
 
-    def __init__(self, folder: Path, stack: str, number: int, config: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stack: str,
+        number: int,
+        config: dict[str, Any],
+        seeded: bool = True,
+    ) -> None:
+        """`seeded`: with secrets that another checkout made, which spares seconds."""
         self.stack = stack
         self.deployment = f"jupyterhub-{stack}"
         self.root = folder / "checkout"
@@ -47,6 +56,8 @@ class Checkout:
             hub={"network": {"subnet": self.subnet}, "memory_reserve": "512M"},
         )
         self.configure(**config)
+        if seeded:
+            self.seed("local")
 
     def _copy(self) -> None:
         listed = subprocess.run(
@@ -62,6 +73,25 @@ class Checkout:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, target)
         (self.root / ".venv").symlink_to(ROOT / ".venv")
+        # What Python compiled of these files is good for their copies: it goes by size and time.
+        for package in ("components", "stacks", "toolchain"):
+            for compiled in (ROOT / package).rglob("__pycache__"):
+                target = self.root / compiled.relative_to(ROOT)
+                if target.parent.is_dir():
+                    shutil.copytree(compiled, target, dirs_exist_ok=True)
+
+    def seed(self, platform: str) -> None:
+        """Takes over the secrets of a stack of this platform, and what they are encrypted with."""
+        if "PULUMI_CONFIG_PASSPHRASE" in self.environment:
+            return
+        secrets, salt, passphrase = _secrets_of(platform)
+        document = yaml.safe_load(self.file.read_text())
+        document["config"]["jupyterhub:secrets"] = secrets
+        self.file.write_text(yaml.safe_dump(document | {"encryptionsalt": salt}))
+        file = Path(self.environment["XDG_DATA_HOME"]) / "pulumi-jupyterhub" / "passphrase"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(passphrase)
 
     def configure(self, **sections: Any) -> None:
         """Sets sections of the stack file; dictionaries are merged."""
@@ -114,12 +144,11 @@ class Checkout:
 
     def pulumi(self, *words: str, check: bool = True) -> str:
         """Runs `pulumi` as people do who live in it."""
-        settings = 'eval "$(make --no-print-directory env)"'
-        script = f"{settings} && exec pulumi --non-interactive {' '.join(words)}"
+        script = f"exec pulumi --non-interactive {' '.join(words)}"
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=self.root,
-            env=self.environment,
+            env=self.environment | self.shell,
             capture_output=True,
             text=True,
             check=False,
@@ -127,6 +156,22 @@ class Checkout:
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    @functools.cached_property
+    def shell(self) -> dict[str, str]:
+        """What `eval "$(make env)"` sets, asked once."""
+        script = 'eval "$(make --no-print-directory env)" && exec env -0'
+        shown = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        pairs = (line.partition("=") for line in shown.stdout.split("\0") if line)
+        found = {name: value for name, _, value in pairs}
+        return {k: v for k, v in found.items() if k == "PATH" or k.startswith("PULUMI_")}
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -161,6 +206,20 @@ class Checkout:
         """All secrets of the stack file in plain text; they never change."""
         shown = self.pulumi("config", "--show-secrets", "--json", "--stack", self.stack)
         return dict(json.loads(json.loads(shown)["jupyterhub:secrets"]["value"]))
+
+
+@functools.cache
+def _secrets_of(platform: str) -> tuple[dict[str, Any], str, str]:
+    """Encrypted secrets, their salt and their passphrase, made by the project's own commands."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Checkout(Path(folder), "tseed", 15, {"platform": platform}, seeded=False)
+        if platform != "local":
+            made.file.write_text((ROOT / "stacks" / f"Pulumi.{platform}.yaml").read_text())
+        made.make("setup")
+        document = yaml.safe_load(made.file.read_text())
+        (file,) = Path(folder).rglob("passphrase")
+        secrets = document["config"]["jupyterhub:secrets"]
+        return secrets, document["encryptionsalt"], file.read_text()
 
 
 class Program:
@@ -206,9 +265,10 @@ def running(
     number: int,
     config: dict[str, Any] | None = None,
     timeout: float = 600,
+    seeded: bool = True,
 ) -> Iterator[Checkout]:
     """A hub that is up, and gone afterwards with all its data."""
-    checkout = Checkout(folder, stack, number, config or {})
+    checkout = Checkout(folder, stack, number, config or {}, seeded)
     _remove_leftovers(checkout)
     try:
         checkout.make("up", timeout=timeout)

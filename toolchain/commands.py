@@ -312,6 +312,8 @@ def env(name: str) -> None:
 
 # A machine is booted only when asked for (make test-vm): without hardware support it takes long.
 SUITE = ["tests/unit", "tests/engine", "tests/local"]
+# Two at a time, as tests/conftest.py shares them out; how long the longest took is told.
+_WHOLE = ["--numprocesses", "2", "--dist", "loadgroup", "--durations", "30", *SUITE]
 
 
 def test(arguments: list[str]) -> None:
@@ -325,7 +327,7 @@ def test(arguments: list[str]) -> None:
     found = pulumi_cli.find()
     assert found is not None
     variables = os.environ | environment.variables(found)
-    command = [str(python_env.PYTHON), "-m", "pytest", *(arguments or SUITE)]
+    command = [str(python_env.PYTHON), "-m", "pytest", *(arguments or _WHOLE)]
     sys.stdout.flush()
     os.chdir(paths.ROOT)
     os.execve(command[0], command, variables)

@@ -52,18 +52,30 @@ _FOR_ANOTHER_MACHINE = {"dask_key", "ssh_key"}
 # `{secure: …}` on a line of its own below the key, or beside it.
 _UNREADABLE = re.compile(r"(?<=:)\s*\n\s+secure: *\S.*|\{ *secure: *[^}]+\}")
 _INVENTED = f' "{"0" * 64}"'
+_BLOCK = re.compile(r"^ {2}jupyterhub:secrets:\n((?: {4,}.*\n?)*)", re.M)
 
 
 def readable(stack_file: str) -> str:
     """A stack file's text with invented values for its secrets, which only their owner can read."""
-    without_salt = re.sub(r"^encryptionsalt:.*\n", "", stack_file, flags=re.M)
-    return _UNREADABLE.sub(_INVENTED, without_salt)
+    text = re.sub(r"^encryptionsalt:.*\n", "", stack_file, flags=re.M)
+    text = _UNREADABLE.sub(_INVENTED, text)
+    lines = "".join(f"    {name}:{_INVENTED}\n" for name in _lacking(text))
+    if not lines:
+        return text
+    if _BLOCK.search(text):
+        return _BLOCK.sub(lambda block: f"{block[0].rstrip()}\n{lines}", text)
+    return re.sub(
+        r"^config:.*\n", lambda c: f"{c[0]}  jupyterhub:secrets:\n{lines}", text, flags=re.M
+    )
 
 
 def missing(stack_file: Path) -> list[str]:
     """Names that the stack file has no secret for yet."""
-    text = stack_file.read_text()
-    block = re.search(r"^ {2}jupyterhub:secrets:\n((?: {4,}.*\n?)*)", text, re.M)
+    return _lacking(stack_file.read_text())
+
+
+def _lacking(text: str) -> list[str]:
+    block = _BLOCK.search(text)
     present = set(re.findall(r"^ {4}(\w+):", block[1], re.M)) if block else set()
     if re.search(r"^ {2}jupyterhub:platform: *[\"']?local\b", text, re.M):
         present |= _FOR_ANOTHER_MACHINE

@@ -183,7 +183,7 @@ class Stack:
         if state is None:
             with step(f"Stack {self.name}", counted=False):
                 self._initialise()
-            state = self.exported() or {}
+            state = {}
         absent = missing(self.file)
         if absent:
             with step("Secrets", counted=False) as current:

@@ -133,7 +133,7 @@ class CloudStack(StandInStack):
     """A stranger's checkout whose cloud is a file and whose machine is a script."""
 
     def __init__(self, folder: Path, cloud: str, number: int) -> None:
-        super().__init__(folder, f"t{cloud}", number, {})
+        super().__init__(folder, f"t{cloud}", number, {}, seeded=False)
         self.cloud_name = cloud
         self.host = Host(folder / "host", 8700 + number)
         self.cloud = FakeCloud(folder / "cloud")
@@ -149,6 +149,7 @@ class CloudStack(StandInStack):
         self.file.write_text(yaml.safe_dump({"config": values}))
         ssh = {"user": "root", "port": self.host.port, "key_file": str(self.host.key)}
         self.merge(vm={"machine_type": "any", "ssh": ssh, "ready_within": 60})
+        self.seed(cloud)
 
     def id_of(self, kind: str) -> str:
         """Id of the one resource of a kind: `Instance`, `Volume`."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
+from tests import engine_lock
 from tests.engine.consumer import Environment, wheel
 
 
@@ -20,3 +23,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """An environment with the wheel and no extra."""
     folder = tmp_path_factory.mktemp("bare")
     return Environment(folder / "venv", wheel(folder / "wheel"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    with engine_lock.in_use():
+        return (yield)

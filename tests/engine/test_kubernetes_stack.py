@@ -26,7 +26,7 @@ class ClusterStack(StandInStack):
     """A stranger's checkout whose cluster is a file, and its API server a stand-in."""
 
     def __init__(self, folder: Path, cluster: Cluster) -> None:
-        Checkout.__init__(self, folder, "tkubernetes", 60, {})
+        Checkout.__init__(self, folder, "tkubernetes", 60, {}, seeded=False)
         self.cluster, self.cloud = cluster, FakeCloud(folder / "cloud")
         self.environment |= {CLOUD: str(folder / "cloud")}
         tools = self.root / "toolchain"
@@ -38,6 +38,7 @@ class ClusterStack(StandInStack):
         self.kubeconfig = folder / "kubeconfig"
         self.kubeconfig.write_text(cluster.kubeconfig)
         self.merge(cluster={"kubeconfig_file": str(self.kubeconfig)})
+        self.seed("kubernetes")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ KEPT = {"homes", "shared", "state", "certificates", "uploads"}
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("engine")
-    with running(folder, "tengine", 6, {"hub": {"images": IMAGES}}) as checkout:
+    hub = {"images": IMAGES}
+    with running(folder, "tengine", 6, {"hub": hub}, seeded=False) as checkout:  # its secrets, too
         yield checkout
 
 

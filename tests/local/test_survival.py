@@ -14,6 +14,7 @@ import pytest
 import requests
 import yaml
 
+from tests import engine_lock
 from tests.checkout import ENGINE, Checkout, running
 from tests.client import Kernel, User, eventually
 from tests.local.conftest import NOTEBOOK, student
@@ -219,7 +220,8 @@ def test_the_engine_restarts_and_everything_goes_on(hub: Checkout, anna: User) -
     kernel = anna.kernel()
     kernel.run("answer = 42")
     goes_on = ENGINE.info()["LiveRestoreEnabled"]  # a setting of engines that this project installs
-    _restart_engine()
+    with engine_lock.alone():
+        _restart_engine()
     eventually("the hub is back", lambda: hub_answers(hub), 90)
     if goes_on:
         works_on(kernel, anna)

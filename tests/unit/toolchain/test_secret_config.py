@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import yaml
+
 from toolchain import secret_config
 
 FULL = """\
@@ -47,3 +49,14 @@ def test_secrets_have_the_form_that_the_hub_needs() -> None:
 
 def test_no_two_are_alike() -> None:
     assert len({secret_config.readable_password() for _ in range(50)}) == 50
+
+
+def test_a_copy_that_nobody_keeps_has_invented_ones(tmp_path: Path) -> None:
+    for text in (FULL, "config:\n  jupyterhub:platform: aws\n"):
+        file = tmp_path / "Pulumi.copy.yaml"
+        file.write_text(secret_config.readable(text))
+        assert secret_config.missing(file) == []
+        values = yaml.safe_load(file.read_text())["config"]
+        assert set(values["jupyterhub:secrets"].values()) == {"0" * 64}
+        assert "encryptionsalt" not in file.read_text()
+    assert values.keys() == {"jupyterhub:platform", "jupyterhub:secrets"}
