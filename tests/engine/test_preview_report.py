@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -215,4 +216,4 @@ def test_every_stack_file_previews_without_anything(fork: Checkout, name: str) -
     fork.environment["STACK"] = name
     report = fork.make("preview", "ALONE=1")
     assert f"✅ Preview of stack `{name}`" in report
-    assert "| Container `hub` | create |" in report
+    assert re.search(r"\| (Container|Release) `hub` \| create \|", report)

@@ -13,4 +13,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "dask": {"bundled": "dask"},
     "desktop": {"bundled": "desktop"},
     "root": {"bundled": "root"},
+    "rstudio": {"bundled": "rstudio", "arguments": {"RSTUDIO_URL": ""}},
+    "ml": {"bundled": "ml", "arguments": {"FRAMEWORKS": "tensorflow"}},
 }

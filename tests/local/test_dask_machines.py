@@ -19,7 +19,7 @@ from docker.models.containers import Container
 from docker.types import IPAMConfig, IPAMPool
 
 from components.dask_cluster import tls
-from tests.checkout import ENGINE
+from tests.checkout import ENGINE, Checkout
 from tests.client import eventually
 from tests.unit.test_dask_machines import (
     FIXTURES,
@@ -37,18 +37,18 @@ OTHERS = tls.variables(tls.pair("cd" * 32))
 class Cluster:
     """Scheduler and workers, each on the network of its machine."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, image: str) -> None:
         text = (FIXTURES / "host.happy.dask.yaml").read_text()
         for known, name in (("192.0.2.9", "hub"), ("192.0.2.20", "big"), ("192.0.2.21", "old")):
             text = text.replace(f"address: {known}", f"address: {ADDRESSES[name]}")
         text = text.replace("workers: 2", "workers: 2\n    memory: 400M")
-        image = "{title: Dask, source: {bundled: dask}}"
-        text = text.replace("hub: {", f"hub: {{images: [{image}], ")
+        offered = "{title: Dask, source: {bundled: dask}}"
+        text = text.replace("hub: {", f"hub: {{images: [{offered}], ")
         file = folder / "Pulumi.test.yaml"
         file.write_text(text)
         recorder = composed(file)
         self.asked = containers(recorder, "dask-")
-        self.image = self.asked["dask-scheduler"]["image"]
+        self.image = image
         uploads = recorder.of("docker:index/container:Container")["hub"]["uploads"]
         uploads = uploads if isinstance(uploads, list) else secret(uploads)
         content = next(u for u in uploads if u["file"].endswith("settings.json"))["content"]
@@ -60,7 +60,7 @@ class Cluster:
     def start(self, name: str, machine: str, ports: dict[str, Any], **more: Any) -> Container:
         inputs = self.asked[name]
         made = ENGINE.containers.run(
-            inputs["image"],
+            self.image,
             inputs["command"],
             detach=True,
             network=f"tdask-{machine}",
@@ -99,20 +99,18 @@ class Cluster:
     def run(self, code: str, environment: dict[str, str] | None = None) -> str:
         """What it prints; with another environment, also what Dask logs."""
         with self.notebook_running(code, environment or self.notebook) as made:
-            made.wait(timeout=120)
+            ended = made.wait(timeout=120)["StatusCode"]
+            assert environment or not ended, made.logs().decode()
             return str(made.logs(stderr=environment is not None).decode()).strip()
 
 
 @pytest.fixture(scope="module")
-def cluster(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
+def cluster(roster_hub: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """With the image that a hub of this machine has built."""
     folder = tmp_path_factory.mktemp("dask")
     with pytest.MonkeyPatch.context() as patch:
         surround(patch, folder)
-        made = Cluster(folder)
-    if not ENGINE.images.list(made.image):
-        request.getfixturevalue("roster_hub")  # it builds the image
+        made = Cluster(folder, roster_hub.container("dask-scheduler").image.tags[0])
     _clean()
     for name, address in ADDRESSES.items():
         pool = IPAMPool(subnet=f"{address[:-2]}.0/24", gateway=address)

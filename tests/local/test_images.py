@@ -116,6 +116,30 @@ print(ROOT.gROOT.ProcessLine(".L answer.C+"), ROOT.answer())
     assert opened("root").run(code).splitlines()[-1] == "0 42"
 
 
+def test_r_computes_with_its_packages(opened: Open) -> None:
+    code = """
+suppressPackageStartupMessages(library(tidyverse))
+marks <- tibble(class = c("a", "b", "a"), mark = c(1, 5, 3))
+means <- marks |> group_by(class) |> summarise(mean = mean(mark))
+cat(means$mean, startsWith(.libPaths()[1], Sys.getenv("HOME")))
+"""
+    assert opened("rstudio").run(code, "ir") == "2 5 TRUE"
+
+
+def test_a_network_learns(opened: Open) -> None:
+    code = """
+import numpy as np, tensorflow as tf
+tf.keras.utils.set_random_seed(1)
+x = np.linspace(-1, 1, 200).reshape(-1, 1)
+model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+model.optimizer.learning_rate = 0.1
+model.fit(x, 3 * x + 2, epochs=60, verbose=0)
+print(np.round(model.predict(np.array([[0.5]]), verbose=0), 1))
+"""
+    assert opened("ml").run(code).splitlines()[-1] == "[[3.5]]"
+
+
 @pytest.mark.parametrize("image", KINDS)
 def test_nothing_in_it_gives_rights(opened: Open, image: str) -> None:
     assert opened(image).run(HARMLESS) == "1000 100"
