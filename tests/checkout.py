@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -206,6 +207,11 @@ class Checkout:
         """All secrets of the stack file in plain text; they never change."""
         shown = self.pulumi("config", "--show-secrets", "--json", "--stack", self.stack)
         return dict(json.loads(json.loads(shown)["jupyterhub:secrets"]["value"]))
+
+
+def changed_nothing(printed: str) -> bool:
+    """Whether an `up` left everything as it was, by what it printed."""
+    return re.search(r"Resources:\n +\d+ unchanged\n", printed) is not None
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from tests.checkout import Checkout, running
 from tests.client import eventually
 from tests.local.conftest import NOTEBOOK, student
 
-TIMEOUT, SILENT = 24, 60  # seconds; a page takes some to open on a busy machine
+TIMEOUT, SILENT, OLD = 24, 60, 40  # seconds; a page takes some to open on a busy machine
 WARNING = ".Toastify__toast--warning"
 
 
@@ -51,8 +51,12 @@ def test_who_looks_on_is_warned_and_can_go_on(
 ) -> None:
     """A page that is open, but that nobody touches, keeps no server; a click does."""
     see = _opened(hub, browser, "reader")
-    warning = see(WARNING)
-    assert "Nobody is using your server: it is stopped in" in warning.text
+    see(WARNING)
+    eventually(
+        "it says why",
+        lambda: "Nobody is using your server: it is stopped in" in see(WARNING).text,
+        10,
+    )
     browser.save_screenshot(str(artefacts / "culling.png"))
     see(f"{WARNING} .jp-toast-button").click()
     WebDriverWait(browser, 10).until(lambda b: not b.find_elements(By.CSS_SELECTOR, WARNING))
@@ -62,14 +66,14 @@ def test_who_looks_on_is_warned_and_can_go_on(
 
 
 def test_the_age_is_told_too(hub: Checkout, browser: webdriver.Chrome, artefacts: Path) -> None:
-    hub.configure(hub={"culling": {"timeout": 600, "max_age": 20, "every": 3}})
+    hub.configure(hub={"culling": {"timeout": 600, "max_age": OLD, "every": 3}})
     hub.make("up")
     see = _opened(hub, browser, "writer")
     warning = see(WARNING)
-    assert "it has run as long as servers may" in warning.text
+    eventually("it says why", lambda: "it has run as long as servers may" in warning.text, 10)
     assert not warning.find_elements(By.CSS_SELECTOR, ".jp-toast-button")
     see(".jp-Launcher-body").click()  # does not help
-    eventually("it is stopped", lambda: not _names(hub), 40)
+    eventually("it is stopped", lambda: not _names(hub), 2 * OLD)
 
 
 def _opened(hub: Checkout, browser: webdriver.Chrome, name: str) -> Any:
