@@ -95,7 +95,7 @@ fit = h.Fit("gaus", "QS")
 canvas = ROOT.TCanvas(); h.Draw(); canvas.SaveAs("h.png")
 print(int(h.GetEntries()), abs(fit.Parameter(2) - 1) < 0.1, open("h.png", "rb").read(4))
 """
-    assert opened("root").run(code).splitlines()[-1] == "10000 True b'\\x89PNG'"
+    assert "10000 True b'\\x89PNG'" in opened("root").run(code).splitlines()  # ROOT talks, too
 
 
 def test_a_histogram_in_cpp(opened: Open) -> None:
@@ -113,7 +113,7 @@ import pathlib, ROOT
 pathlib.Path("answer.C").write_text("int answer() { return 42; }")
 print(ROOT.gROOT.ProcessLine(".L answer.C+"), ROOT.answer())
 """
-    assert opened("root").run(code).splitlines()[-1] == "0 42"
+    assert "0 42" in opened("root").run(code).splitlines()
 
 
 def test_r_computes_with_its_packages(opened: Open) -> None:
