@@ -85,9 +85,7 @@ def site(platform: str) -> Site:
 def compose(
     kind: str, *pools: dict[str, Any], preview: bool = False, at: Site | None = None, **args: Any
 ) -> Composed:
-    wanted = KubernetesClusterArgs(
-        kind=kind, api_from=[HOME], pools=list(pools) or [USERS], **args
-    )
+    wanted = KubernetesClusterArgs(kind=kind, api_from=[HOME], pools=list(pools) or [USERS], **args)
     recorder = Clouds()
     pulumi.runtime.set_mocks(recorder, project="jupyterhub", stack="test", preview=preview)
     pulumi.runtime.register_stack_transformation(recorder.transform)
