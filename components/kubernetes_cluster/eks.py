@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +10,11 @@ import pulumi_aws as aws
 
 from ..platforms.charts import CHARTS, release
 from ..platforms.kubernetes import KubernetesCluster
-from ..platforms.site import LABEL, Site
-from . import eks_network, eks_nodes, eks_roles
+from ..platforms.site import Site
+from . import eks_network, eks_nodes, eks_roles, eks_volumes
+from .eks_addons import addon
 from .eks_network import Network
-from .inside import KEPT_CLASS, inside, kept_class
+from .inside import KEPT_CLASS, inside
 from .kubeconfig import kubeconfig, needs_program
 from .made import Made, Wanted
 
@@ -30,7 +30,6 @@ _NODES_NEED: Mapping[str, dict[str, Any]] = {
 }
 # and these wait for nodes by themselves.
 _PODS_NEED = ("coredns", "metrics-server")
-_DISKS, _DISKS_ACCOUNT = "aws-ebs-csi-driver", "ebs-csi-controller-sa"
 _AUTOSCALER = "cluster-autoscaler"
 
 
@@ -46,13 +45,10 @@ def create(name: str, wanted: Wanted, site: Site | None, parent: pulumi.Resource
     cluster = _cluster(name, wanted, network, site, parent)
     text = _kubeconfig(cluster, site)
     first = [
-        _addon(name, addon, cluster, site, parent, values=values)
-        for addon, values in _NODES_NEED.items()
+        addon(name, part, cluster, site, parent, values=values)
+        for part, values in _NODES_NEED.items()
     ]
-    then = [
-        *(_addon(name, addon, cluster, site, parent) for addon in _PODS_NEED),
-        _disks(name, cluster, site, parent),
-    ]
+    then = [addon(name, part, cluster, site, parent) for part in _PODS_NEED]
     place = eks_nodes.Place(
         site.named(name),
         cluster.name,
@@ -64,20 +60,8 @@ def create(name: str, wanted: Wanted, site: Site | None, parent: pulumi.Resource
     system = inside(name, text, site, parent)
     if any(pool.scales for pool in wanted.args.pools):
         _autoscaler(name, cluster, system, site, parent, nodes)
-    volumes = kept_class(
-        name,
-        system,
-        parent,
-        provisioner="ebs.csi.aws.com",
-        parameters={
-            "type": "gp3",
-            "encrypted": "true",
-            "tagSpecification_1": f"{LABEL}-deployment={site.deployment}",
-        },
-        is_default=True,
-        depends_on=then,
-    )
-    ready = [cluster, network.reached, *first, *then, volumes]
+    volumes = eks_volumes.create(name, cluster, network, system, site, parent)
+    ready = [cluster, network.reached, *first, *then, *volumes]
     return Made(text, ready, cluster.endpoint.apply(lambda url: [url]), KEPT_CLASS)
 
 
@@ -122,45 +106,6 @@ def _cluster(
             depends_on=[*role.ready, logs],
             ignore_changes=[] if args.version else ["version"],
         ),
-    )
-
-
-def _addon(
-    name: str,
-    addon: str,
-    cluster: aws.eks.Cluster,
-    site: Site,
-    parent: pulumi.Resource,
-    values: Mapping[str, Any] | None = None,
-    **more: Any,
-) -> pulumi.Resource:
-    return aws.eks.Addon(
-        f"{name}-{addon}",
-        cluster_name=cluster.name,
-        addon_name=addon,
-        configuration_values=json.dumps(values) if values else None,
-        resolve_conflicts_on_create="OVERWRITE",
-        resolve_conflicts_on_update="OVERWRITE",
-        tags=site.tags(f"{name}-{addon}"),
-        region=site.region,
-        opts=site.options(parent, **more.pop("options", {})),
-        **more,
-    )
-
-
-def _disks(
-    name: str, cluster: aws.eks.Cluster, site: Site, parent: pulumi.Resource
-) -> pulumi.Resource:
-    """Volumes on EBS, by a role that only the driver's own pods take."""
-    role = eks_roles.for_pods(f"{name}-disks", eks_roles.DISKS, site, parent)
-    return _addon(
-        name,
-        _DISKS,
-        cluster,
-        site,
-        parent,
-        pod_identity_associations=[{"role_arn": role.role.arn, "service_account": _DISKS_ACCOUNT}],
-        options={"depends_on": role.ready},
     )
 
 

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from ..cloud_vm.aws import own_subnet, own_vpc, routes_outside
 from ..platforms.site import Site
 
-_RANGE = "10.30.0.0/16"
+RANGE = "10.30.0.0/16"
 _OUTSIDE = "10.30.0.0/22"
 _NODES = "10.30.64.0/18"  # pods have addresses of it, too: 16,000
 _OTHER = "10.30.128.0/24"
@@ -30,6 +30,7 @@ class Network:
         way_out: nodes reach the internet.
     """
 
+    vpc: aws.ec2.Vpc
     nodes: aws.ec2.Subnet
     other: aws.ec2.Subnet
     outside: aws.ec2.Subnet
@@ -39,7 +40,7 @@ class Network:
 
 def create(name: str, cluster: str, site: Site, parent: pulumi.Resource) -> Network:
     """Makes it. Nodes are in one zone: disks are, too, and traffic between zones costs."""
-    vpc = own_vpc(name, _RANGE, site, parent)
+    vpc = own_vpc(name, RANGE, site, parent)
     ours = {f"kubernetes.io/cluster/{cluster}": "shared"}  # how AWS finds subnets for Services
     public, private = ours | {"kubernetes.io/role/elb": "1"}, ours
     routes = routes_outside(name, vpc, site, parent)
@@ -60,7 +61,7 @@ def create(name: str, cluster: str, site: Site, parent: pulumi.Resource) -> Netw
         # The zone that is there stays, whichever the cloud would name first today.
         opts=site.options(parent, ignore_changes=["availabilityZone"]),
     )
-    return Network(nodes, other, outside, reached, way_out)
+    return Network(vpc, nodes, other, outside, reached, way_out)
 
 
 def _translated(

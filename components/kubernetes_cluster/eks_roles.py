@@ -12,7 +12,7 @@ import pulumi_aws as aws
 
 from ..platforms.site import Site
 
-# Of the control plane, of nodes (to join, to pull images, to give pods addresses), of disks.
+# Of the control plane, of nodes (to join, to pull images, to give pods addresses), of volumes.
 CONTROL_PLANE = ("AmazonEKSClusterPolicy",)
 NODES = (
     "AmazonEKSWorkerNodePolicy",
@@ -20,6 +20,7 @@ NODES = (
     "AmazonEKS_CNI_Policy",
 )
 DISKS = ("service-role/AmazonEBSCSIDriverPolicy",)
+FILES = ("service-role/AmazonEFSCSIDriverPolicy",)
 
 
 @dataclass(frozen=True)

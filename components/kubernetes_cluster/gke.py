@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 
+from ..platforms.kubernetes import KubernetesCluster
 from ..platforms.site import LABEL, Site
 from ..shared_volume.gcp import labels
 from . import gke_nodes
-from .inside import KEPT_CLASS, inside, kept_class
+from .inside import KEPT_CLASS, SHARED_CLASS, inside, storage_class
 from .kubeconfig import kubeconfig, needs_program
 from .made import Made, Wanted
 
@@ -38,19 +40,33 @@ def create(name: str, wanted: Wanted, site: Site | None, parent: pulumi.Resource
     text = _kubeconfig(cluster)
     out = _way_out(name, network, site, parent)
     gke_nodes.create(name, wanted.args.pools, cluster, account.email, site, parent, [*may, *out])
-    volumes = kept_class(
+    volumes = _volumes(name, network, inside(name, text, site, parent), site, parent)
+    address = cluster.endpoint.apply(lambda known: [known])
+    return Made(text, [cluster, *volumes], address, KEPT_CLASS)
+
+
+def _volumes(
+    name: str, network: _Network, system: KubernetesCluster, site: Site, parent: pulumi.Resource
+) -> list[pulumi.Resource]:
+    """Disks for one node at a time, and file systems (Filestore) for folders that all share."""
+    whose = f"{LABEL}-deployment={site.deployment.lower()}"
+    disks = storage_class(
         name,
-        inside(name, text, site, parent),
+        KEPT_CLASS,
+        system,
         parent,
         provisioner="pd.csi.storage.gke.io",
-        parameters={
-            "type": "pd-balanced",
-            "labels": f"{LABEL}-deployment={site.deployment.lower()}",
-        },
-        is_default=False,  # GKE has one
+        parameters={"type": "pd-balanced", "labels": whose},
     )
-    address = cluster.endpoint.apply(lambda known: [known])
-    return Made(text, [cluster, volumes], address, KEPT_CLASS)
+    files = storage_class(
+        name,
+        SHARED_CLASS,
+        system,
+        parent,
+        provisioner="filestore.csi.storage.gke.io",
+        parameters={"tier": "standard", "network": network.network.name, "labels": whose},
+    )
+    return [disks, files]
 
 
 @dataclass(frozen=True)
@@ -112,7 +128,7 @@ def _account(
     """The nodes' own account, in place of the project's, which may do almost anything."""
     account = gcp.serviceaccount.Account(
         name,
-        account_id=site.named(name)[:30].rstrip("-"),
+        account_id=_short(site.named(name), 30),
         display_name=f"Nodes of {site.named(name)}",
         project=site.account,
         opts=site.options(parent),
@@ -142,7 +158,7 @@ def _cluster(
     args = wanted.args
     return gcp.container.Cluster(
         name,
-        name=site.named(name),
+        name=_short(site.named(name), 40),
         location=site.zone or site.region,
         project=site.account,
         min_master_version=args.version,
@@ -186,3 +202,10 @@ def _kubeconfig(cluster: gcp.container.Cluster) -> pulumi.Output[str]:
     return pulumi.Output.secret(
         known.apply(lambda each: kubeconfig(*map(str, each), "gke-gcloud-auth-plugin", login))
     )
+
+
+def _short(name: str, limit: int) -> str:
+    """A name that this cloud takes, and that no other stack's becomes when it is cut."""
+    if len(name) <= limit:
+        return name
+    return f"{name[: limit - 7].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -79,18 +79,24 @@ def _pool(
             ignore_changes=["initialNodeCount"],
             delete_before_replace=True,  # a name is one pool's at a time
         ),
-        **_count(pool),
+        **_count(pool, site),
     )
 
 
-def _count(pool: PoolArgs) -> dict[str, Any]:
-    """How many nodes, over all zones; the number that GKE has scaled to is nobody's business."""
-    if not pool.scales:
+def _count(pool: PoolArgs, site: Site) -> dict[str, Any]:
+    """How many nodes over all zones; the number that GKE has scaled to is nobody's business.
+
+    In a region GKE counts by zone, of which there are three, and only its autoscaler overall.
+    """
+    if site.zone and not pool.scales:
         return {"node_count": pool.min}
     limits = gcp.container.NodePoolAutoscalingArgs(
-        total_min_node_count=pool.min, total_max_node_count=pool.most, location_policy="ANY"
+        total_min_node_count=pool.min,
+        total_max_node_count=max(pool.most, 1),
+        location_policy="ANY",
     )
-    return {"initial_node_count": pool.min, "autoscaling": limits}
+    first = pool.min if site.zone else -(-pool.min // 3)
+    return {"initial_node_count": first, "autoscaling": limits}
 
 
 def _node(
@@ -112,7 +118,9 @@ def _node(
             )
             for key, value, effect in pool.split_taints
         ],
-        guest_accelerators=machine_type.apply(lambda known: _gpus(pool, known)),
+        guest_accelerators=machine_type.apply(lambda known: _gpus(pool, known))
+        if pool.gpus
+        else None,
         service_account=account,
         oauth_scopes=SCOPES,
         # A pod sees its own account, and nothing of the node's.
@@ -138,8 +146,6 @@ def _gpus(
 
     GKE keeps other pods off by itself, and brings the driver.
     """
-    if not pool.gpus:
-        return []
     known = next((each for each in table("gcp") if each.name == machine_type), None)
     count = known.gpus if known and known.gpus else pool.gpus
     kind = (known.gpu_type if known else None) or pool.gpu_type or "T4"

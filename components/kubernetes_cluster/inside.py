@@ -1,4 +1,4 @@
-"""What a managed cluster needs inside before a hub: a way in, and a class of volumes that stay."""
+"""What a managed cluster needs inside before a hub: a way in, and classes of volumes that stay."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pulumi_kubernetes as kubernetes
 from ..platforms.kubernetes import LABEL, KubernetesCluster
 from ..platforms.site import Site
 
-KEPT_CLASS = "kept"
+# Of volumes for one node at a time, and for many.
+KEPT_CLASS, SHARED_CLASS = "kept", "shared"
 _DEFAULT = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -30,25 +31,26 @@ def inside(
     return KubernetesCluster(site.deployment, "kube-system", provider, kubeconfig)
 
 
-def kept_class(
+def storage_class(
     name: str,
+    called: str,
     cluster: KubernetesCluster,
     parent: pulumi.Resource,
     *,
     provisioner: str,
-    parameters: Mapping[str, str],
-    is_default: bool,
+    parameters: Mapping[str, pulumi.Input[str]],
+    is_default: bool = False,
     depends_on: Sequence[pulumi.Resource] = (),
 ) -> pulumi.Resource:
-    """The class of volumes that outlive their claims.
+    """A class of volumes that outlive their claims.
 
-    A claim, a namespace or a whole cluster that is deleted leaves the disk in the cloud, where it
-    carries the stack's label. It is made in the zone of the pod that uses it first.
+    A claim, a namespace or a whole cluster that is deleted leaves the data in the cloud, under the
+    stack's label. A volume is made where the pod is that uses it first.
     """
     made: pulumi.Resource = kubernetes.storage.v1.StorageClass(
-        f"{name}-kept",
+        f"{name}-{called}",
         metadata={
-            "name": KEPT_CLASS,
+            "name": called,
             "labels": {f"{LABEL}/deployment": cluster.deployment},
             "annotations": {_DEFAULT: "true"} if is_default else {},
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +28,6 @@ COMPUTED: dict[str, dict[str, Any]] = {
     },
     "aws:ec2/eip:Eip": {"allocationId": "eipalloc-1"},
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 3},
-    "aws:iam/role:Role": {"arn": "arn:aws:iam::1:role/it"},
     "gcp:container/cluster:Cluster": {
         "endpoint": "192.0.2.90",
         "masterAuth": {"clusterCaCertificate": "Q0E="},
@@ -38,13 +38,17 @@ COMPUTED: dict[str, dict[str, Any]] = {
     },
 }
 
+RUNNING = eks_nodes._running
+
 
 class Clouds(Recorder):
     """Answers for the engine and the two clouds."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        id, outputs = super().new_resource(args)
-        return id, outputs | COMPUTED.get(args.typ, {})
+        """Ids tell whose they are: `Subnet:cluster-nodes`."""
+        _, outputs = super().new_resource(args)
+        id = f"{args.typ.rsplit(':', 1)[-1]}:{args.name}"
+        return id, outputs | {"arn": f"arn:{id}"} | COMPUTED.get(args.typ, {})
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
         self.asked = dict(args.args)
@@ -70,9 +74,6 @@ class Composed:
     def options(self, kind: str, name: str) -> pulumi.ResourceOptions:
         return self.recorder.options[kind, name]
 
-    def ready(self) -> set[str]:
-        return {each._name for each in self.made.ready}
-
 
 def site(platform: str) -> Site:
     zones = {"aws": "eu-central-1a", "gcp": "europe-west1-b"}
@@ -85,7 +86,8 @@ def site(platform: str) -> Site:
 def compose(
     kind: str, *pools: dict[str, Any], preview: bool = False, at: Site | None = None, **args: Any
 ) -> Composed:
-    wanted = KubernetesClusterArgs(kind=kind, api_from=[HOME], pools=list(pools) or [USERS], **args)
+    said = {"api_from": [HOME], "pools": list(pools) or [USERS], **args}
+    wanted = KubernetesClusterArgs(kind=kind, **said)
     recorder = Clouds()
     pulumi.runtime.set_mocks(recorder, project="jupyterhub", stack="test", preview=preview)
     pulumi.runtime.register_stack_transformation(recorder.transform)
@@ -106,20 +108,50 @@ def compose(
 
 def changed(before: Composed, after: Composed) -> set[str]:
     """Names of the resources that a change of the args touches."""
-    old, new = before.recorder.inputs, after.recorder.inputs
-    return {key[1] for key in old | new if old.get(key) != new.get(key)}
+    return {name for _, name in changed_keys(before, after)}
 
 
 def blind(platform: str) -> Site:
     return replace(site(platform), has_credentials=False)
 
 
-def plain(inputs: Any) -> Any:
-    """Inputs without the marks of secrets."""
-    return json.loads(json.dumps(inputs, default=str))
-
-
 def surround(monkeypatch: pytest.MonkeyPatch) -> None:
     """The programs for logins are there; no cloud is."""
     monkeypatch.setattr("shutil.which", lambda program: f"/usr/bin/{program}")
     monkeypatch.setattr(eks_nodes, "_running", lambda cluster, pool, site: None)
+
+
+async def nothing(*_: Any) -> None:
+    return None
+
+
+def is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and SECRET in value
+
+
+def changed_keys(before: Composed, after: Composed) -> set[tuple[str, str]]:
+    old, new = before.recorder.inputs, after.recorder.inputs
+    return {key for key in old | new if old.get(key) != new.get(key)}
+
+
+def kept_with(recorder: Clouds, ready: Sequence[pulumi.Resource]) -> set[tuple[str, str]]:
+    """What a destroy leaves beside a protected volume: all that it waits for, by and by."""
+    found: set[tuple[str, str]] = set()
+    waiting = [(each._type, each._name) for each in ready]
+    while waiting:
+        key = waiting.pop()
+        if key in found or key not in recorder.inputs:
+            continue
+        found.add(key)
+        options = recorder.options.get(key, pulumi.ResourceOptions())
+        before = [*(options.depends_on or []), options.provider]  # type: ignore[misc]
+        waiting += [(each._type, each._name) for each in before if each]  # type: ignore[union-attr]
+        text = json.dumps(recorder.inputs[key], default=str)
+        waiting += [other for other in recorder.inputs if _is_in(text, other, recorder)]
+    return found
+
+
+def _is_in(text: str, key: tuple[str, str], recorder: Clouds) -> bool:
+    kind = key[0].rsplit(":", 1)[-1]
+    name = recorder.inputs[key].get("name", "") if kind == "Cluster" else ""
+    return f'{kind}:{key[1]}"' in text or bool(name and f'"{name}"' in text)
