@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .cloud_vm.sizes import NoFit, has_table, smallest, table
 from .fault import Fault
 from .images import REGISTRY_ONLY
 from .jupyterhub_host.pods import KNOWN_CHARTS
@@ -29,6 +30,7 @@ def in_cluster(config: Any) -> Iterator[Fault]:
     yield from _images(config.hub)
     yield from _alike(config.hub)
     yield from _sizes(config)
+    yield from _pools(config.cluster)
     yield from _volumes(config)
     yield from _edge(config.proxy)
     if config.hub.pods.chart not in KNOWN_CHARTS:
@@ -74,6 +76,19 @@ def _fits(path: str, limits: LimitsArgs, pools: Any) -> Iterator[Fault]:
             for pool in pools
         )
         yield Fault((path, needs(limits), f"what a node of a pool has: {names}"))
+
+
+def _pools(cluster: Any) -> Iterator[Fault]:
+    """Nodes that are made are of a type that the cloud has."""
+    cloud = cluster.in_cloud and cluster.in_cloud.value
+    for number, pool in enumerate(cluster.pools):
+        if not cloud or not has_table(cloud) or pool.machine_type:
+            continue
+        try:
+            smallest(pool.size, table(cloud))
+        except NoFit as error:
+            has = f"what {cloud} has, the nearest: {error.nearest}"
+            yield Fault((f"cluster.pools.{number}", error.asked, has))
 
 
 def _volumes(config: Any) -> Iterator[Fault]:

@@ -130,7 +130,7 @@ def _autoscaler(
         opts=site.options(parent, depends_on=role.ready),
     )
     release(
-        "autoscaler",
+        f"{name}-scaler",
         system,
         parent,
         chart=CHARTS[_AUTOSCALER],
