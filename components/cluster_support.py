@@ -31,6 +31,7 @@ def in_cluster(config: Any) -> Iterator[Fault]:
     yield from _alike(config.hub)
     yield from _sizes(config)
     yield from _pools(config.cluster)
+    yield from _site(config)
     yield from _volumes(config)
     yield from _edge(config.proxy)
     if config.hub.pods.chart not in KNOWN_CHARTS:
@@ -89,6 +90,16 @@ def _pools(cluster: Any) -> Iterator[Fault]:
         except NoFit as error:
             has = f"what {cloud} has, the nearest: {error.nearest}"
             yield Fault((f"cluster.pools.{number}", error.asked, has))
+
+
+def _site(config: Any) -> Iterator[Fault]:
+    """A managed cluster is somewhere."""
+    kind, site = config.cluster.kind.value, config.site
+    if kind == "eks" and not site.zone:
+        yield Fault(("site.zone", "nothing", "the zone for nodes and disks, like eu-central-1a"))
+    if kind == "gke" and not (site.zone or site.region):
+        where = "a zone like europe-west1-b, or site.region for a control plane in three zones"
+        yield Fault(("site.zone", "nothing", where))
 
 
 def _volumes(config: Any) -> Iterator[Fault]:
