@@ -148,13 +148,10 @@ def _autoscaler(
 
 
 def _kubeconfig(cluster: aws.eks.Cluster, site: Site) -> pulumi.Output[str]:
-    authority = cluster.certificate_authority.apply(lambda known: str(known.data))
-    known = pulumi.Output.all(cluster.name, cluster.endpoint, authority)
-    return pulumi.Output.secret(
-        known.apply(lambda each: kubeconfig(*map(str, each), "aws", _login(str(each[0]), site)))
-    )
-
-
-def _login(cluster: str, site: Site) -> list[str]:
     where = ["--region", site.region] if site.region else []
-    return [*where, "eks", "get-token", "--cluster-name", cluster, "--output", "json"]
+
+    def login(name: str) -> list[str]:
+        return ["aws", *where, "eks", "get-token", "--cluster-name", name, "--output", "json"]
+
+    authority = cluster.certificate_authority.apply(lambda known: str(known.data))
+    return kubeconfig(cluster.name, cluster.endpoint, authority, login)

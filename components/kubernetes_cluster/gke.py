@@ -194,14 +194,11 @@ def _cluster(
 
 
 def _kubeconfig(cluster: gcp.container.Cluster) -> pulumi.Output[str]:
+    """By the credentials that make the cluster, which need not be those of `gcloud auth login`."""
+    login = ["gke-gcloud-auth-plugin", "--use_application_default_credentials"]
     authority = cluster.master_auth.apply(lambda known: str(known.cluster_ca_certificate))
     server = cluster.endpoint.apply("https://{}".format)
-    known = pulumi.Output.all(cluster.name, server, authority)
-    # By the credentials that make the cluster, which need not be those of `gcloud auth login`.
-    login = ["--use_application_default_credentials"]
-    return pulumi.Output.secret(
-        known.apply(lambda each: kubeconfig(*map(str, each), "gke-gcloud-auth-plugin", login))
-    )
+    return kubeconfig(cluster.name, server, authority, lambda name: login)
 
 
 def _short(name: str, limit: int) -> str:

@@ -14,6 +14,7 @@ from ..platforms.site import Site
 from ..shared_volume.gcp import labels
 from .pools import PoolArgs
 
+_Driver = gcp.container.NodePoolNodeConfigGuestAcceleratorGpuDriverInstallationConfigArgs
 _EFFECTS = {
     "NoSchedule": "NO_SCHEDULE",
     "PreferNoSchedule": "PREFER_NO_SCHEDULE",
@@ -124,12 +125,13 @@ def _node(
         service_account=account,
         oauth_scopes=SCOPES,
         # A pod sees its own account, and nothing of the node's.
-        workload_metadata_config={"mode": "GKE_METADATA"},
+        workload_metadata_config=gcp.container.NodePoolNodeConfigWorkloadMetadataConfigArgs(
+            mode="GKE_METADATA"
+        ),
         metadata={"disable-legacy-endpoints": "true"},
-        shielded_instance_config={
-            "enable_secure_boot": True,
-            "enable_integrity_monitoring": True,
-        },
+        shielded_instance_config=gcp.container.NodePoolNodeConfigShieldedInstanceConfigArgs(
+            enable_secure_boot=True, enable_integrity_monitoring=True
+        ),
         resource_labels=labels(site, name),
     )
 
@@ -153,6 +155,6 @@ def _gpus(
         gcp.container.NodePoolNodeConfigGuestAcceleratorArgs(
             type=_GPUS.get(kind.upper(), kind),
             count=count,
-            gpu_driver_installation_config={"gpu_driver_version": "DEFAULT"},
+            gpu_driver_installation_config=_Driver(gpu_driver_version="DEFAULT"),
         )
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pulumi
 import yaml
@@ -12,16 +12,31 @@ from ..errors import ConfigError
 
 
 def kubeconfig(
-    name: str, server: str, certificate: str, command: str, arguments: Sequence[str]
-) -> str:
-    """A kubeconfig that holds no token: `command` gets one for whoever runs it.
+    name: pulumi.Output[str],
+    server: pulumi.Output[str],
+    certificate: pulumi.Output[str],
+    login: Callable[[str], Sequence[str]],
+) -> pulumi.Output[str]:
+    """A kubeconfig that holds no token: a command gets one for whoever runs it.
 
-    `certificate` is the cluster's authority in base64.
+    Args:
+        certificate: of the cluster's own authority, in base64.
+        login: the command's words, by the cluster's name.
     """
-    login = {
+    known = pulumi.Output.all(name, server, certificate)
+    return pulumi.Output.secret(
+        known.apply(
+            lambda each: _text(str(each[0]), str(each[1]), str(each[2]), login(str(each[0])))
+        )
+    )
+
+
+def _text(name: str, server: str, certificate: str, words: Sequence[str]) -> str:
+    command, *arguments = words
+    program = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": command,
-        "args": list(arguments),
+        "args": arguments,
         "interactiveMode": "Never",
         "provideClusterInfo": True,
     }
@@ -30,7 +45,7 @@ def kubeconfig(
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": name, "cluster": cluster}],
-        "users": [{"name": name, "user": {"exec": login}}],
+        "users": [{"name": name, "user": {"exec": program}}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
     }
