@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .cloud_vm.sizes import NoFit, has_table, smallest, table
 from .fault import Fault
 from .images import REGISTRY_ONLY
 from .jupyterhub_host.pods import KNOWN_CHARTS
@@ -29,6 +30,8 @@ def in_cluster(config: Any) -> Iterator[Fault]:
     yield from _images(config.hub)
     yield from _alike(config.hub)
     yield from _sizes(config)
+    yield from _pools(config.cluster)
+    yield from _site(config)
     yield from _volumes(config)
     yield from _edge(config.proxy)
     if config.hub.pods.chart not in KNOWN_CHARTS:
@@ -74,6 +77,29 @@ def _fits(path: str, limits: LimitsArgs, pools: Any) -> Iterator[Fault]:
             for pool in pools
         )
         yield Fault((path, needs(limits), f"what a node of a pool has: {names}"))
+
+
+def _pools(cluster: Any) -> Iterator[Fault]:
+    """Nodes that are made are of a type that the cloud has."""
+    cloud = cluster.in_cloud and cluster.in_cloud.value
+    for number, pool in enumerate(cluster.pools):
+        if not cloud or not has_table(cloud) or pool.machine_type:
+            continue
+        try:
+            smallest(pool.size, table(cloud))
+        except NoFit as error:
+            has = f"what {cloud} has, the nearest: {error.nearest}"
+            yield Fault((f"cluster.pools.{number}", error.asked, has))
+
+
+def _site(config: Any) -> Iterator[Fault]:
+    """A managed cluster is somewhere."""
+    kind, site = config.cluster.kind.value, config.site
+    if kind == "eks" and not site.zone:
+        yield Fault(("site.zone", "nothing", "the zone for nodes and disks, like eu-central-1a"))
+    if kind == "gke" and not (site.zone or site.region):
+        where = "a zone like europe-west1-b, or site.region for a control plane in three zones"
+        yield Fault(("site.zone", "nothing", where))
 
 
 def _volumes(config: Any) -> Iterator[Fault]:

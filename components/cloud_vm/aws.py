@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,34 +107,71 @@ def _network(name: str, wanted: Wanted, site: Site, parent: pulumi.Resource) -> 
             ).cidr_block,
         )
         return _Network(args.network, args.subnet, subnet, [])
-    common: dict[str, Any] = {"region": site.region, "opts": site.options(parent)}
-    vpc = aws.ec2.Vpc(
+    made = own_vpc(name, args.cidr, site, parent)
+    outside = routes_outside(name, made, site, parent)
+    own, way_out = own_subnet(name, made, args.cidr, site.zone, outside, site, parent)
+    return _Network(made.id, own.id, args.cidr, [way_out])
+
+
+def own_vpc(name: str, cidr: pulumi.Input[str], site: Site, parent: pulumi.Resource) -> aws.ec2.Vpc:
+    """A network of the stack's own."""
+    return aws.ec2.Vpc(
         name,
-        cidr_block=args.cidr,
+        cidr_block=cidr,
         enable_dns_hostnames=True,
         tags=site.tags(name),
-        **common,
+        region=site.region,
+        opts=site.options(parent),
     )
-    gateway = aws.ec2.InternetGateway(name, vpc_id=vpc.id, tags=site.tags(name), **common)
-    table = aws.ec2.RouteTable(
+
+
+def routes_outside(
+    name: str, network: aws.ec2.Vpc, site: Site, parent: pulumi.Resource
+) -> aws.ec2.RouteTable:
+    """The routes of a subnet that is reached from outside, where addresses are public."""
+    common: dict[str, Any] = {
+        "tags": site.tags(name),
+        "region": site.region,
+        "opts": site.options(parent),
+    }
+    gateway = aws.ec2.InternetGateway(name, vpc_id=network.id, **common)
+    return aws.ec2.RouteTable(
         name,
-        vpc_id=vpc.id,
+        vpc_id=network.id,
         routes=[{"cidr_block": "0.0.0.0/0", "gateway_id": gateway.id}],
-        tags=site.tags(name),
         **common,
     )
+
+
+def own_subnet(
+    name: str,
+    network: aws.ec2.Vpc,
+    cidr: pulumi.Input[str],
+    zone: pulumi.Input[str] | None,
+    routes: aws.ec2.RouteTable,
+    site: Site,
+    parent: pulumi.Resource,
+    tags: Mapping[str, str] | None = None,
+    **options: Any,
+) -> tuple[aws.ec2.Subnet, aws.ec2.RouteTableAssociation]:
+    """A subnet, and its routes."""
     made = aws.ec2.Subnet(
         name,
-        vpc_id=vpc.id,
-        cidr_block=args.cidr,
-        availability_zone=site.zone,
-        tags=site.tags(name),
-        **common,
+        vpc_id=network.id,
+        cidr_block=cidr,
+        availability_zone=zone,
+        tags={**site.tags(name), **(tags or {})},
+        region=site.region,
+        opts=site.options(parent, **options),
     )
-    way_out = aws.ec2.RouteTableAssociation(
-        name, subnet_id=made.id, route_table_id=table.id, **common
+    way = aws.ec2.RouteTableAssociation(
+        name,
+        subnet_id=made.id,
+        route_table_id=routes.id,
+        region=site.region,
+        opts=site.options(parent),
     )
-    return _Network(vpc.id, made.id, args.cidr, [way_out])
+    return made, way
 
 
 def _security_group(

@@ -16,8 +16,8 @@ from ..platforms.pick import pick
 from ..platforms.site import Site
 from ..shared_volume.component import SharedVolume
 from .args import CloudVMArgs
+from .kept_type import kept_type
 from .made import Made, Wanted
-from .sizes import NoFit, smallest
 
 
 class CloudVM(pulumi.ComponentResource):
@@ -72,7 +72,14 @@ class CloudVM(pulumi.ComponentResource):
         attached = volumes or {}
         own_key = ssh.public_of(key)
         desired = desired_state(args.ssh, args.software, mounts(attached), folders, own_key)
-        self.machine_type = self._machine_type(name, args, site)
+        self.machine_type = kept_type(
+            name,
+            args.machine_type,
+            args.size,
+            lambda: pick(__package__, site.platform).machine_types(site),
+            "vm.size",
+            self,
+        )
         made = self._create(name, args, site, attached, desired, own_key, web)
         self.id, self.zone = made.id, made.zone
         self.address, self.private_address = made.address, made.private_address
@@ -125,31 +132,6 @@ class CloudVM(pulumi.ComponentResource):
         wanted = Wanted(args, self.machine_type, user_data, volumes, web)
         made: Made = pick(__package__, site.platform).create(name, wanted, site, self)
         return made
-
-    def _machine_type(self, name: str, args: CloudVMArgs, site: Site) -> pulumi.Output[str]:
-        """The type for the size. What was once picked stays until the size changes.
-
-        A newer table, or a flavor that the cloud adds, would restart the VM otherwise.
-        """
-        if args.machine_type:
-            return pulumi.Output.from_input(args.machine_type)
-        size = args.size.model_dump_json()
-        kept = pulumi.Stash(
-            f"{name}-type",
-            input=_pick(args, site),
-            opts=pulumi.ResourceOptions(parent=self, replacement_trigger=size),
-        )
-        return kept.output.apply(str)
-
-
-def _pick(args: CloudVMArgs, site: Site) -> str:
-    offered = pick(__package__, site.platform).machine_types(site)
-    if offered is None:
-        return "<looked up: the smallest flavor that fits>"
-    try:
-        return smallest(args.size, offered).name
-    except NoFit as error:
-        raise pulumi.RunError(f"jupyterhub:vm.size: {error}") from None
 
 
 def mounts(volumes: Mapping[str, SharedVolume]) -> list[Mount]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Self
@@ -216,4 +217,17 @@ class KubernetesClusterArgs(Args):
                 raise ValueError(f"hosts.{name}.pool: there is no pool {host.pool}")
         if self.kind in _CLOUDS and not (self.pools and self.api_from):
             raise ValueError(f"{self.kind.value} needs pools, and api_from with your own address")
+        return self
+
+    @model_validator(mode="after")
+    def _a_managed_cluster_can_run(self) -> Self:
+        if self.kind not in _CLOUDS:
+            return self
+        if not any(pool.for_all for pool in self.pools):
+            raise ValueError(
+                f"{self.kind.value} needs a pool for the cluster's own pods and the hub: min 1 or "
+                "more, without gpus, taints and spot"
+            )
+        if self.version and not re.fullmatch(r"1\.\d+", self.version):
+            raise ValueError(f"version of {self.kind.value} is like 1.34, not {self.version}")
         return self

@@ -95,6 +95,27 @@ class PoolArgs(Args):
             raise ValueError(f"max is {self.max}, less than min, which is {self.min}")
         return self
 
+    @model_validator(mode="after")
+    def _gpu_type_with_gpus(self) -> Self:
+        if self.gpu_type and not self.gpus:
+            raise ValueError("gpu_type goes with gpus: 1 or more")
+        return self
+
+    @property
+    def most(self) -> int:
+        """Nodes at most."""
+        return self.min if self.max is None else self.max
+
+    @property
+    def scales(self) -> bool:
+        """Whether the number of its nodes changes by itself."""
+        return self.most > self.min
+
+    @property
+    def for_all(self) -> bool:
+        """Whether it always has a node that takes any pod, as the cluster's own."""
+        return self.min > 0 and not (self.taints or self.gpus or self.spot)
+
     @property
     def size(self) -> SizeArgs:
         """What a node needs at least, for the tables of machine types."""
@@ -103,9 +124,14 @@ class PoolArgs(Args):
     @property
     def tolerations(self) -> list[dict[str, Any]]:
         """What a pod has to bear to run on its nodes."""
-        own = [_toleration(taint) for taint in self.taints]
+        own = [_toleration(*taint) for taint in self.split_taints]
         gpu = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
         return [*own, *([gpu] if self.gpus else [])]
+
+    @property
+    def split_taints(self) -> list[tuple[str, str | None, str]]:
+        """Its taints as key, value and effect."""
+        return [_split(taint) for taint in self.taints]
 
     def holds(self, limits: LimitsArgs) -> bool:
         """Whether one server of this size fits on an empty node."""
@@ -116,10 +142,14 @@ class PoolArgs(Args):
         )
 
 
-def _toleration(taint: str) -> dict[str, Any]:
+def _split(taint: str) -> tuple[str, str | None, str]:
     pair, _, effect = taint.rpartition(":")
     key, equals, value = pair.partition("=")
+    return key, value if equals else None, effect
+
+
+def _toleration(key: str, value: str | None, effect: str) -> dict[str, Any]:
     how: dict[str, Any] = (
-        {"operator": "Equal", "value": value} if equals else {"operator": "Exists"}
+        {"operator": "Exists"} if value is None else {"operator": "Equal", "value": value}
     )
     return {"key": key, "effect": effect, **how}
