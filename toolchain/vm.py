@@ -18,9 +18,9 @@ from .steps import Problem, heading, step
 
 def check_plugin(stack: Stack) -> None:
     """Stops where the cloud's official plugin can't be had: only a preview works without."""
-    name = stack.plugin
-    if name is None or stack.has_standin_cloud or stack.has_plugin:
+    if stack.has_standin_cloud or not (absent := stack.absent_plugins):
         return
+    name = absent[0]
     raise Problem(
         f"The official plugin for {name} is not here and could not be downloaded. Nothing was "
         "made. With a way to the internet: "
