@@ -17,7 +17,7 @@ from ..cloud_vm.beside import beside
 from ..cloud_vm.component import CloudVM
 from ..machine.desired import DATA
 from ..machine.existing import ExistingHost
-from ..machine.gate import Host, host_of
+from ..machine.gate import LOST, Host, NotReady, host_of
 from ..machine.runtime import Files, Runtime
 from ..platforms.kubernetes import NO_WAY
 from ..platforms.site import Site
@@ -28,6 +28,7 @@ from .k3s_config import ACCOUNT, CONFIG, MANIFEST, NODE, STORAGE_CLASS, TOKEN, N
 from .made import Made, Wanted
 from .pools import PoolArgs
 
+_WITHIN = 180  # seconds until the cluster has made our account
 _DRAIN = 300  # seconds for what runs on a node to end
 _AS_THE_SERVERS = ("os", "image", "ssh", "software", "metadata", "mtu", "ready_within", "rebuild")
 Machine = CloudVM | ExistingHost
@@ -206,13 +207,13 @@ def _access(
 ) -> pulumi.Stash:
     """The account's certificate and token, fetched once and then kept in the state, as a secret.
 
-    A preview, which may have no way there, changes nothing of it. Another disk is another cluster.
+    Once it is kept, nothing changes it: neither a preview, which may have no way there, nor an `up`
+    over a server that is away. Another disk is another cluster.
     """
     known: Any = {}
     if not pulumi.runtime.is_dry_run():
-        known = first.gate.input.apply(
-            lambda gate: asyncio.to_thread(fetch, host_of(gate["ssh"]), int(gate["within"]))
-        )
+        known = first.gate.input.apply(lambda gate: asyncio.to_thread(fetch, host_of(gate["ssh"])))
+    hook = pulumi.ResourceHook(f"{name}-has-access", _require_access)
     return pulumi.Stash(
         f"{name}-access",
         input=pulumi.Output.secret(known),
@@ -220,28 +221,36 @@ def _access(
             parent=parent,
             depends_on=[first.gate],
             ignore_changes=["input"],
+            hooks=pulumi.ResourceHookBinding(before_create=[hook]),
             replacement_trigger=disk if disk is not None else first.address,
         ),
     )
 
 
-def fetch(host: Host, within: int) -> dict[str, str]:
-    """The account's certificate and token; the cluster makes them some seconds after it is up."""
+def fetch(host: Host) -> dict[str, str]:
+    """The account's certificate and token; nothing where they can't be had.
+
+    The cluster makes them some seconds after it is up. A machine that is away is no cluster now.
+    """
     ask = f"sudo k3s kubectl -n kube-system get secret {ACCOUNT} -o json"
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + _WITHIN
     while True:
         answer = host.run(ask)
         found = json.loads(answer.stdout).get("data", {}) if answer.returncode == 0 else {}
         if "token" in found and "ca.crt" in found:
             token = base64.b64decode(found["token"]).decode()
             return {"certificate": str(found["ca.crt"]), "token": token}
-        if time.monotonic() > deadline:
-            raise pulumi.RunError(
-                f"{host.address} has made no account for this stack in its cluster: "
-                f"{answer.stderr.strip()}\nLook there: sudo k3s kubectl -n kube-system get "
-                "addons,secrets. Then: make up"
-            )
+        if answer.returncode == LOST or time.monotonic() > deadline:
+            return {}
         time.sleep(3)
+
+
+def _require_access(args: pulumi.ResourceHookArgs) -> None:
+    if not (args.new_inputs or {}).get("input"):
+        raise NotReady(
+            "The first server's cluster has made no account for this stack. Look there: sudo k3s "
+            f"kubectl -n kube-system get addons, and get secret {ACCOUNT}. Then: make up"
+        )
 
 
 def _kubeconfig(access: pulumi.Stash, address: pulumi.Output[str]) -> pulumi.Output[str]:

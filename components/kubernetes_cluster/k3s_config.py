@@ -101,13 +101,13 @@ def _taints(pool: PoolArgs) -> list[str]:
 def settings(is_server: bool, version: str | None, data: str, servers: int) -> dict[str, str]:
     """The node's part of desired.conf, which is in its user data."""
     found = version or VERSION
+    own = {"K3S_DATA": data, "K3S_SERVERS": str(servers)} if is_server else {}
     return {
         "K3S_ROLE": "server" if is_server else "agent",
         "K3S_VERSION": found if found.startswith("v") else f"v{found}",
         "K3S_RELEASES": RELEASES,
-        "K3S_DATA": data,
-        "K3S_SERVERS": str(servers),
         "K3S_WITHIN": str(_STARTS_WITHIN),
+        **own,
     }
 
 

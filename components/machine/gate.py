@@ -22,7 +22,7 @@ _CLOUD_INIT_IS_OVER = (
     "! command -v cloud-init || test -e /run/cloud-init/result.json "
     "|| cloud-init status | grep -q disabled"
 )
-_LOST = 255  # ssh's own failure, not the command's
+LOST = 255  # ssh's own failure, not the command's
 _EVERY = 15  # seconds between two lines of progress
 
 
@@ -154,7 +154,7 @@ def _run_script(host: Host, deadline: float) -> str:
     while True:
         left = max(60.0, deadline - time.monotonic())
         done = host.run(f"sudo bash {_CONVERGE} 2>&1", timeout=left)
-        if done.returncode != _LOST or time.monotonic() > deadline:
+        if done.returncode != LOST or time.monotonic() > deadline:
             return str(done.stdout)
         time.sleep(3)
 

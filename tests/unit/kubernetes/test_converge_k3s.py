@@ -197,7 +197,9 @@ def test_a_k3s_that_does_not_start_says_where_to_look(machine: Machine) -> None:
 
 
 def test_an_agent_keeps_nothing(machine: Machine) -> None:
-    machine.settings |= {"K3S_ROLE": "agent"}
+    agent = k3s_config.settings(False, VERSION, "", 1)
+    settings = {k: v for k, v in machine.settings.items() if not k.startswith("K3S_")}
+    machine.settings = settings | agent | {"K3S_WITHIN": "2"}
     said = machine.converge()
     assert "ready" in said and "mounted" not in said
     assert not (machine.folder / "srv/data").exists()

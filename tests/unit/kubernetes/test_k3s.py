@@ -31,6 +31,7 @@ from tests.unit.test_cloud import (
     surround,
 )
 
+fetch = k3s.fetch  # the real one
 TOKEN = "ab" * 32
 ACCESS = {"certificate": "Q0E=", "token": "the-account's"}
 STASH = "pulumi:index:Stash"
@@ -42,7 +43,7 @@ RELEASE = "kubernetes:helm.sh/v3:Release"
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     surround(monkeypatch, tmp_path)
-    monkeypatch.setattr(k3s, "fetch", lambda host, within: ACCESS)
+    monkeypatch.setattr(k3s, "fetch", lambda host: ACCESS)
 
 
 @functools.cache
@@ -402,14 +403,19 @@ class Answers(Host):
 
 
 def test_the_account_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
     monkeypatch.setattr(k3s.time, "sleep", lambda seconds: None)
     whole = json.dumps({"data": {"ca.crt": "Q0E=", "token": "dG9rZW4="}})
     host = Answers((1, ""), (0, "{}"), (0, whole))
-    assert k3s.fetch(host, 60) == {"certificate": "Q0E=", "token": "token"}
-    with pytest.raises(pulumi.RunError) as caught:
-        k3s.fetch(Answers((1, "")), -1)
-    assert "192.0.2.80 has made no account for this stack" in str(caught.value)
+    assert fetch(host) == {"certificate": "Q0E=", "token": "token"}
+
+
+def test_without_an_account_nothing_is_kept_and_nothing_goes_on() -> None:
+    """A server that is away changes nothing of what is kept: only making it anew stops."""
+    assert fetch(Answers((255, ""))) == {}
+    args = pulumi.ResourceHookArgs("", "", "", "", new_inputs={"input": {}})
+    with pytest.raises(gate.NotReady) as caught:
+        k3s._require_access(args)
+    assert "has made no account for this stack" in str(caught.value)
 
 
 # --- files, and nodes that go -------------------------------------------------------------------
