@@ -30,6 +30,8 @@ from tests.unit.test_cloud import (
     _user_data,
     surround,
 )
+from toolchain import machine
+from toolchain.machine import Machine
 
 fetch = k3s.fetch  # the real one
 TOKEN = "ab" * 32
@@ -469,3 +471,34 @@ def test_only_who_is_gone_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     args = pulumi.ResourceHookArgs("", "", "", "", new_inputs=new, old_inputs=old)
     asyncio.run(k3s._on_change(args))
     assert seen == [(["b"], ["c"])]
+
+
+# --- a cluster that is away ---------------------------------------------------------------------
+
+
+def in_state(kind: str, name: str, **inputs: Any) -> dict[str, Any]:
+    return {"urn": f"urn:pulumi:t::p::{kind}::{name}", "type": kind, "inputs": inputs}
+
+
+WAY = {"user": "u", "address": "192.0.2.80", "port": 22, "options": ["-i", "key"]}
+STATE = {
+    "deployment": {
+        "resources": [
+            in_state(STASH, "cluster-server-0-ready", input={"ssh": WAY, "desired": ""}),
+            in_state(STASH, "cluster-nodes", input={"ssh": WAY, "nodes": {"server-0": "1"}}),
+            in_state(CLAIM, "state"),
+            in_state(RELEASE, "hub"),
+            in_state(PROVIDER, "provider"),
+        ]
+    }
+}
+
+
+def test_the_commands_know_a_clusters_first_server() -> None:
+    found = Machine.of_cluster(STATE)
+    assert found is not None and found.address == "192.0.2.80"
+    assert Machine.of(STATE) is None  # no engine of Docker's
+    assert len(Machine.others(STATE)) == 1
+    names = [urn.rsplit("::", 1)[1] for urn in machine.in_cluster(STATE)]
+    assert names == ["state", "hub"]
+    assert Machine.of_cluster({"deployment": {"resources": []}}) is None
