@@ -62,6 +62,11 @@ class ClusterHostArgs(HostArgs):
         description="Whether it keeps the cluster's state, too: one machine or three.",
         change="refused while it is there: a server joins or leaves as another machine",
     )
+    first: bool = field(
+        False,
+        description="With three servers: the one that has made the cluster; the others join it.",
+        change="refused by k3s: each server stays in the cluster that it is in",
+    )
     pool: str | None = field(
         None,
         pattern=r"^[a-z][a-z0-9-]{0,30}$",
@@ -254,6 +259,9 @@ class KubernetesClusterArgs(Args):
         named = sum(host.server for host in self.hosts.values())
         if self.hosts and named not in (1, 3):
             raise ValueError(f"1 or 3 of the hosts with `server: true`, not {named}")
+        firsts = [name for name, host in self.hosts.items() if host.first and host.server]
+        if named == 3 and len(firsts) != 1:  # by its name, a new one could seem to be it
+            raise ValueError("three servers: `first: true` for the one that makes the cluster")
         if self.hosts and "servers" in self.model_fields_set:
             raise ValueError("`servers` goes with `cloud`; give hosts `server: true`")
         if self.servers not in (1, 3):

@@ -15,6 +15,7 @@ from ..args import secret
 from ..cloud_vm.args import CloudVMArgs, SizeArgs
 from ..cloud_vm.beside import beside
 from ..cloud_vm.component import CloudVM
+from ..machine.args import SoftwareArgs
 from ..machine.desired import DATA
 from ..machine.existing import ExistingHost
 from ..machine.gate import LOST, Host, NotReady, host_of
@@ -134,7 +135,7 @@ def _vm_args(
         return vm.model_copy(update={"network": network, "ingress": [*vm.ingress, *rules]})
     common = {name: getattr(vm, name) for name in _AS_THE_SERVERS}
     if pool.gpus:
-        common["software"] = vm.software.model_copy(update={"gpu_driver": True})
+        common["software"] = _with_driver(vm.software)
     size: dict[str, Any] = {"machine_type": pool.machine_type}
     if not pool.machine_type:
         size = {"size": SizeArgs(**pool.size.model_dump(exclude={"arch"}), arch=vm.size.arch)}
@@ -143,17 +144,23 @@ def _vm_args(
     )
 
 
+def _with_driver(software: SoftwareArgs) -> SoftwareArgs:
+    return software.model_copy(update={"gpu_driver": True})
+
+
 def _on_hosts(name: str, wanted: Wanted, parent: pulumi.Resource) -> dict[str, Machine]:
     """Machines that exist, the servers first."""
     args = wanted.args
     pools = {pool.name: pool for pool in args.pools}
-    ordered = sorted(args.hosts.items(), key=lambda item: (not item[1].server, item[0]))
+    ordered = sorted(args.hosts.items(), key=lambda h: (not h[1].server, not h[1].first, h[0]))
     servers: list[ExistingHost] = []
     machines: dict[str, Machine] = {}
     for node, host in ordered:
         after = servers[-1:] if host.server else servers
         joins = servers[0].address if servers else None
         pool = pools[host.pool] if host.pool else None
+        if pool and pool.gpus:
+            host = host.model_copy(update={"software": _with_driver(host.software)})
         machine = ExistingHost(
             f"{name}-{node}",
             host,

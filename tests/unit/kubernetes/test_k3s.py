@@ -360,6 +360,21 @@ def test_hosts_need_a_server() -> None:
     assert "1 or 3 of the hosts with `server: true`, not 0" in str(caught.value)
 
 
+def three(first: str | None) -> KubernetesClusterArgs:
+    hosts = {
+        name: ClusterHostArgs(address=f"{name}.example.org", server=True, first=name == first)
+        for name in ("attic", "cellar", "roof")
+    }
+    return KubernetesClusterArgs(kind="k3s", hosts=hosts)
+
+
+def test_a_new_servers_name_never_makes_it_the_first() -> None:
+    with pytest.raises(ConfigError) as caught:
+        three(None)
+    assert "`first: true` for the one that makes the cluster" in str(caught.value)
+    assert three("cellar").state_keepers == 3
+
+
 # --- the way in ---------------------------------------------------------------------------------
 
 
