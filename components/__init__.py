@@ -33,7 +33,9 @@ from .jupyterhub_host.files import ExamplesArgs, FilesArgs, GroupArgs
 from .jupyterhub_host.login import LoginArgs, LoginKind, Lti13Args, OidcArgs
 from .jupyterhub_host.providers import OidcProvider
 from .jupyterhub_host.servers import NotebookImageArgs, ServerSizeArgs
-from .kubernetes_cluster.args import KubernetesClusterArgs
+from .kubernetes_cluster.args import ClusterHostArgs, ClusterKind, KubernetesClusterArgs
+from .kubernetes_cluster.component import Cluster
+from .kubernetes_cluster.pools import PoolArgs
 from .machine.args import HostArgs, SoftwareArgs, SshArgs
 from .machine.existing import ExistingHost
 from .platforms.docker_host import DockerHost, DockerHostArgs
@@ -61,6 +63,9 @@ __all__ = [
     "CloudSshArgs",
     "CloudVM",
     "CloudVMArgs",
+    "Cluster",
+    "ClusterHostArgs",
+    "ClusterKind",
     "ConfigError",
     "CullingArgs",
     "DaskCluster",
@@ -98,6 +103,7 @@ __all__ = [
     "OidcProvider",
     "OperatingSystem",
     "PlaceArgs",
+    "PoolArgs",
     "Protocol",
     "PublicAddress",
     "RouteArgs",

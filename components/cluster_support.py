@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .cloud_vm.args import NetworkKind, OperatingSystem, SizeArgs
 from .cloud_vm.sizes import NoFit, has_table, smallest, table
 from .fault import Fault
 from .images import REGISTRY_ONLY
 from .jupyterhub_host.pods import KNOWN_CHARTS
 from .jupyterhub_host.servers import LimitsArgs
+from .kubernetes_cluster.args import ClusterKind
 from .kubernetes_cluster.checks import needs
 from .shared_volume.args import VolumeKind
 
@@ -34,6 +36,9 @@ def in_cluster(config: Any) -> Iterator[Fault]:
     yield from _site(config)
     yield from _volumes(config)
     yield from _edge(config.proxy)
+    if config.cluster.kind is ClusterKind.k3s:
+        yield from _own_disks(config)
+        yield from _machines(config)
     if config.hub.pods.chart not in KNOWN_CHARTS:
         known = f"a version that values are mapped for: {', '.join(KNOWN_CHARTS)}"
         yield Fault(("hub.pods.chart", config.hub.pods.chart, known))
@@ -81,15 +86,9 @@ def _fits(path: str, limits: LimitsArgs, pools: Any) -> Iterator[Fault]:
 
 def _pools(cluster: Any) -> Iterator[Fault]:
     """Nodes that are made are of a type that the cloud has."""
-    cloud = cluster.in_cloud and cluster.in_cloud.value
-    for number, pool in enumerate(cluster.pools):
-        if not cloud or not has_table(cloud) or pool.machine_type:
-            continue
-        try:
-            smallest(pool.size, table(cloud))
-        except NoFit as error:
-            has = f"what {cloud} has, the nearest: {error.nearest}"
-            yield Fault((f"cluster.pools.{number}", error.asked, has))
+    for number, pool in enumerate(cluster.pools if cluster.in_cloud else ()):
+        if not pool.machine_type:
+            yield from too_large(f"cluster.pools.{number}", pool.size, cluster.in_cloud.value)
 
 
 def _site(config: Any) -> Iterator[Fault]:
@@ -130,3 +129,53 @@ def _edge(proxy: Any) -> Iterator[Fault]:
     if kind == "self_signed" and own_class:
         why = "`cert_manager`, `provided` or `elsewhere`: the cluster's ingress has its own"
         yield Fault(("proxy.tls.kind", "self_signed", why))
+
+
+def too_large(path: str, size: SizeArgs, cloud: str) -> Iterator[Fault]:
+    """A size that no type of the cloud has, where its types are known here."""
+    if has_table(cloud):
+        try:
+            smallest(size, table(cloud))
+        except NoFit as error:
+            yield Fault((path, error.asked, f"what {cloud} has, the nearest: {error.nearest}"))
+
+
+def _own_disks(config: Any) -> Iterator[Fault]:
+    """k3s' own storage class is a disk of one node, which other nodes don't reach."""
+    several = config.cluster.nodes > 1
+    for name in ("homes", "shared"):
+        args = getattr(config.volumes, name)
+        has_class = args.type or args.volume or config.cluster.storage_class
+        if has_class or args.kind is VolumeKind.filesystem:
+            continue
+        if several:
+            why = "`filesystem` (NFS), or a `type` that all nodes reach: a claim of k3s is on one"
+            yield Fault((f"volumes.{name}.kind", args.kind.value, why))
+        elif args.kind is VolumeKind.claim and not args.one_node:
+            found = "nothing" if args.one_node is None else "False"
+            yield Fault((f"volumes.{name}.one_node", found, "true: k3s' claims are on one node"))
+
+
+_KNOWN_OS = (OperatingSystem.ubuntu_24_04, OperatingSystem.debian_12)
+
+
+def _machines(config: Any) -> Iterator[Fault]:
+    """VMs of a k3s cluster."""
+    cluster, vm, cloud = config.cluster, config.vm, config.cloud
+    for number, pool in enumerate(cluster.pools):
+        path = f"cluster.pools.{number}"
+        if pool.max is not None and pool.max != pool.min:
+            why = f"{pool.min}, as min: k3s makes no nodes by itself"
+            yield Fault((f"{path}.max", str(pool.max), why))
+        if pool.spot and cloud == "openstack":
+            yield Fault((f"{path}.spot", "True", "a flavor that is preemptible, as machine_type"))
+    if not (cluster.makes_vms and vm):
+        return
+    if cluster.data.kind is not VolumeKind.block:
+        yield Fault(("cluster.data.kind", cluster.data.kind.value, "`block`: a disk of the cloud"))
+    if cluster.nodes > 1 and not cluster.cidr and vm.network.kind is not NetworkKind.own:
+        why = "the range of the network that the nodes are on, like 10.0.0.0/24"
+        yield Fault(("cluster.cidr", "nothing", why))
+    if not vm.image and vm.os not in _KNOWN_OS:
+        known = " or ".join(f"`{each.value}`" for each in _KNOWN_OS)
+        yield Fault(("vm.os", vm.os.value, f"{known} for k3s: others need its SELinux policy"))

@@ -23,7 +23,7 @@ from .dns.args import DnsArgs, DnsKind
 from .errors import ConfigError, mistakes, path_of, report
 from .images import EgressArgs, egress_here
 from .jupyterhub_host.args import HubSecretsArgs, JupyterHubHostArgs
-from .kubernetes_cluster.args import KubernetesClusterArgs
+from .kubernetes_cluster.args import ClusterKind, KubernetesClusterArgs
 from .machine.args import HostArgs
 from .machine.desired import DATA
 from .platforms.docker_host import DockerHostArgs
@@ -50,11 +50,6 @@ class Platform(str, Enum):
     def family(self) -> str:
         """Its wiring file in `stacks/`."""
         return {"local": "local", "kubernetes": "kubernetes"}.get(self.value, "vm")
-
-    @property
-    def has_plugin(self) -> bool:
-        """Whether its resources have a Pulumi plugin beside Docker's."""
-        return self.is_cloud or self is Platform.kubernetes
 
     @property
     def is_cloud(self) -> bool:
@@ -132,6 +127,11 @@ class StackSecretsArgs(HubSecretsArgs):
         description="Key that the certificate of `dask.machines` is made from, 64 hex digits.",
         change="replaces scheduler, workers and the hub container; notebooks start anew to connect",
     )
+    cluster_token: InputSecret | None = field(
+        None,
+        description="What the nodes of a k3s cluster join by.",
+        change="refused by k3s: `k3s token rotate` changes it, before it is changed here",
+    )
 
 
 class StackConfig(Args):
@@ -151,7 +151,9 @@ class StackConfig(Args):
     )
     site: SiteArgs = field(SiteArgs(), description="Where in the cloud.", change="see its fields")
     vm: CloudVMArgs | None = field(
-        None, description="The VM that the hub runs on, in a cloud.", change="see its fields"
+        None,
+        description="The VM that the hub runs on, in a cloud; the servers of a k3s cluster there.",
+        change="see its fields",
     )
     host: HostArgs | None = field(
         None, description="The machine that the hub runs on, with `host`.", change="see its fields"
@@ -200,13 +202,15 @@ class StackConfig(Args):
         if platform is Platform.local:
             return _under({"egress": egress_here()}, values)
         if platform is Platform.kubernetes:
-            return _under(_IN_A_CLUSTER, values)
+            return _under(_IN_A_CLUSTER, _with_a_disk(values))
         return _under(_IN_A_CLOUD if platform.is_cloud else _ON_A_NETWORK, values)
 
     @model_validator(mode="after")
     def _the_platform_has_its_machine(self) -> Self:
         if self.platform.is_cloud and self.vm is None:
             raise ValueError("a cloud needs the section `vm`, with ssh.allow_from at least")
+        if self.cluster.makes_vms and self.vm is None:
+            raise ValueError("k3s in a cloud needs the section `vm`, with ssh.allow_from at least")
         return self
 
     @model_validator(mode="after")
@@ -214,9 +218,38 @@ class StackConfig(Args):
         missing = self.secrets.missing(self.hub.login.kind)
         if self.dask and self.dask.machines and self.secrets.dask_key is None:
             missing.append("dask_key")
+        if self.cluster.kind is ClusterKind.k3s and not self.cluster_token:
+            missing.append("cluster_token")
         if missing:
             raise ValueError(f"secrets are missing: {', '.join(missing)}; {_how_to_set(missing)}")
         return self
+
+    @property
+    def cloud(self) -> str | None:
+        """The cloud that the stack makes machines or a cluster in."""
+        if self.platform.is_cloud:
+            return self.platform.value
+        in_cloud = self.cluster.in_cloud
+        return in_cloud.value if in_cloud else None
+
+    @property
+    def plugins(self) -> list[str]:
+        """Pulumi's plugins for its resources, beside Docker's."""
+        clusters = [self.platform.value] if self.platform is Platform.kubernetes else []
+        return [*([self.cloud] if self.cloud else []), *clusters]
+
+    @property
+    def cluster_token(self) -> InputSecret | None:
+        """What the nodes of its cluster join by."""
+        return self.cluster.token or self.secrets.cluster_token
+
+
+def _with_a_disk(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A k3s cluster in a cloud keeps its data on a disk, whatever else is said of it."""
+    cluster = values.get("cluster")
+    if not isinstance(cluster, Mapping) or "data" not in cluster:
+        return values
+    return _under({"cluster": {"data": {"kind": "block"}}}, values)
 
 
 def _how_to_set(missing: list[str]) -> str:
@@ -308,8 +341,8 @@ def facts(config: StackConfig) -> dict[str, Any]:
         ports["https"] = config.proxy.https_port
     return {
         "platform": config.platform.value,
-        "is_cloud": config.platform.is_cloud,
-        "plugin": config.platform.value if config.platform.has_plugin else None,
+        "cloud": config.cloud,
+        "plugins": config.plugins,
         "docker": config.docker.host if config.platform is Platform.local else None,
         "bind_address": config.proxy.bind_address,
         "ports": ports,

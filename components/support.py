@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .cloud_vm.sizes import NoFit, has_table, smallest, table
-from .cluster_support import in_cluster
+from .cluster_support import in_cluster, too_large
 from .fault import Fault
 from .machine.cloud_init import user_data
 from .shared_volume.args import KEPT
@@ -84,8 +83,8 @@ LACKS: Mapping[str, Mapping[str, str]] = {
         "dask.machines": "workers are pods on the cluster's nodes",
         "dask.subnet": _CLUSTERS_OWN,
         "dask.proxy_api_port": _CLUSTERS_OWN,
-        "vm": "servers run as pods on the cluster's nodes",
-        "host": "goes with platform `host`",
+        "vm": "servers run as pods on the cluster's nodes; it goes with cluster.cloud",
+        "host": "goes with platform `host`; cluster.hosts are the machines of a k3s cluster",
         "docker": "servers run as pods on the cluster's nodes",
         "dns": "make the record yourself and name the hub in proxy.tls.domains",
         "volumes.data": "each of homes, shared, state and certificates has a claim of its own",
@@ -118,12 +117,12 @@ _NEEDS_ZONE = {"aws": "eu-central-1a", "gcp": "europe-west1-b"}
 def faults(config: Any) -> Iterator[Fault]:
     """Everything in a valid stack file that its platform can't do."""
     platform = config.platform.value
-    for entry, why in LACKS[platform].items():
+    for where, entry, why in _lacking(config):
         path, _, value = entry.partition("=")
         found = _given(config, path)
         if found is not None and (not value or value == getattr(found, "value", found)):
             shown = "this section" if isinstance(found, BaseModel | dict | list) else repr(found)
-            yield Fault((path, getattr(found, "value", None) or shown, f"not on {platform}: {why}"))
+            yield Fault((path, getattr(found, "value", None) or shown, f"not on {where}: {why}"))
     yield from _login_and_tls(config)
     yield from _volumes(config)
     yield from _size(config)
@@ -135,26 +134,31 @@ def faults(config: Any) -> Iterator[Fault]:
     if platform == "kubernetes":
         yield from in_cluster(config)
     yield from _machines(config)
-    if platform in _NEEDS_ZONE and not config.site.zone:
-        yield Fault(
-            ("site.zone", "nothing", f"the zone for VM and disks, like {_NEEDS_ZONE[platform]}")
-        )
+    if config.vm and config.cloud in _NEEDS_ZONE and not config.site.zone:
+        example = _NEEDS_ZONE[config.cloud]
+        yield Fault(("site.zone", "nothing", f"the zone for VM and disks, like {example}"))
     if platform == "host" and config.host is None:
         yield Fault(("host", "nothing", "a section that says how the machine is reached: address"))
-    if platform == "openstack" and _needs_pool(config):
+    if config.vm and config.cloud == "openstack" and _needs_pool(config):
         why = "name of the external network; `openstack network list --external` shows it"
         yield Fault(("vm.network.address_pool", "nothing", why))
 
 
+def _lacking(config: Any) -> Iterator[tuple[str, str, str]]:
+    """Where something is lacking, its path and why. VMs of a cluster are as their cloud's are."""
+    platform, cluster = config.platform.value, config.cluster
+    makes_vms = platform == "kubernetes" and cluster.makes_vms
+    for entry, why in LACKS[platform].items():
+        if not (makes_vms and entry == "vm"):
+            yield platform, entry, why
+    for entry, why in LACKS[config.cloud].items() if makes_vms else ():
+        if entry.startswith(("vm.", "site.")):
+            yield config.cloud, entry, why
+
+
 def _size(config: Any) -> Iterator[Fault]:
-    platform = config.platform.value
-    if config.vm and not config.vm.machine_type and has_table(platform):
-        try:
-            smallest(config.vm.size, table(platform))
-        except NoFit as error:
-            yield Fault(
-                ("vm.size", error.asked, f"what {platform} has, the nearest: {error.nearest}")
-            )
+    if config.vm and not config.vm.machine_type and config.cloud:
+        yield from too_large("vm.size", config.vm.size, config.cloud)
 
 
 def _subdomains(config: Any) -> Iterator[Fault]:
@@ -201,7 +205,7 @@ def _quota(config: Any) -> Iterator[Fault]:
 
 def _gpus(config: Any) -> Iterator[Fault]:
     """A VM without a GPU starts no server that needs one."""
-    if config.vm is None or config.vm.machine_type:
+    if config.vm is None or config.vm.machine_type or not config.platform.is_cloud:
         return
     for kind in ("images", "sizes"):
         for number, offered in enumerate(getattr(config.hub, kind)):
@@ -221,12 +225,8 @@ def _machines(config: Any) -> Iterator[Fault]:
     if not machines.cidr and config.vm.network.kind.value != "own":
         why = "the range of the network that hub and machines are on, like 10.0.0.0/24"
         yield Fault(("dask.machines.cidr", "nothing", why))
-    if not machines.machine_type and has_table(platform):
-        try:
-            smallest(machines.size, table(platform))
-        except NoFit as error:
-            has = f"what {platform} has, the nearest: {error.nearest}"
-            yield Fault(("dask.machines.size", error.asked, has))
+    if not machines.machine_type:
+        yield from too_large("dask.machines.size", machines.size, platform)
 
 
 def _user_data(config: Any) -> Iterator[Fault]:
@@ -301,6 +301,8 @@ def _volumes(config: Any) -> Iterator[Fault]:
         yield from _of_cloud(platform, path, args, config)
     for name, args in config.volumes.more.items():
         yield from _of_cloud(platform, f"volumes.more.{name}", args, config)
+    if platform == "kubernetes" and config.cluster.makes_vms and config.vm:
+        yield from _of_cloud(config.cloud, "cluster.data", config.cluster.data, config)
 
 
 def _of_cloud(platform: str, path: str, args: Any, config: Any) -> Iterator[Fault]:

@@ -1,10 +1,11 @@
-"""A hub in a Kubernetes cluster."""
+"""A hub in a Kubernetes cluster: one that exists, or one that the stack makes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from components import (
+    Cluster,
     DaskCluster,
     ImageStore,
     JupyterHubHost,
@@ -17,6 +18,7 @@ from components.dask_cluster.kubernetes import for_hub
 from components.jupyterhub_host.args import JupyterHubHostArgs
 from components.platforms.charts import merged
 
+from . import cluster as own
 from . import cluster_checks
 from .outputs import outputs
 
@@ -25,13 +27,10 @@ KEPT = ("homes", "shared", "state", "certificates")
 
 def compose(stack: str, config: StackConfig) -> dict[str, Any]:
     """Makes everything and returns the stack's outputs."""
-    deployment = f"jupyterhub-{stack}"
-    facts = cluster_checks.check(stack, config, deployment)
-    cluster = KubernetesCluster.connect(deployment, config.cluster)
-    cluster_checks.keep_to(facts, config)
-    kept = {name: SharedVolume(name, getattr(config.volumes, name), cluster) for name in KEPT}
+    cluster, made = _cluster(stack, config, f"jupyterhub-{stack}")
+    kept = {name: SharedVolume(name, own.volume(name, config), cluster) for name in KEPT}
     images = ImageStore(cluster, config.egress)
-    proxy = TraefikProxy("proxy", config.proxy, cluster, images, kept["certificates"])
+    proxy = TraefikProxy("proxy", own.proxy(config), cluster, images, kept["certificates"])
     args = _hub_args(config, cluster)
     hub = JupyterHubHost("hub", args, config.secrets, cluster, images, proxy, kept)
     if config.dask:
@@ -41,7 +40,21 @@ def compose(stack: str, config: StackConfig) -> dict[str, Any]:
         "namespace": cluster.namespace,
         "kubeconfig": cluster.kubeconfig,
         "api_endpoint": cluster.kubeconfig.apply(cluster_checks.endpoint),
+        **own.outputs(made),
     }
+
+
+def _cluster(
+    stack: str, config: StackConfig, deployment: str
+) -> tuple[KubernetesCluster, Cluster | None]:
+    """The cluster; one that exists is asked first whether the stack file fits it."""
+    made = own.cluster(stack, config, deployment)
+    if made:
+        return KubernetesCluster.connect(deployment, config.cluster, made.made), made
+    facts = cluster_checks.check(stack, config, deployment)
+    cluster = KubernetesCluster.connect(deployment, config.cluster)
+    cluster_checks.keep_to(facts, config)
+    return cluster, None
 
 
 def _hub_args(config: StackConfig, cluster: KubernetesCluster) -> JupyterHubHostArgs:

@@ -18,7 +18,8 @@ def main(arguments: list[str]) -> int:
     (stack,) = arguments
     config = read_file(Path("stacks") / f"Pulumi.{stack}.yaml")
     deployment = f"jupyterhub-{stack}"
-    site = Site.describe(config.platform.value, deployment, config.site)
+    assert config.cloud
+    site = Site.describe(config.cloud, deployment, config.site)
     try:
         if not site.has_credentials:
             raise PermissionError(f"no credentials for {site.platform}")

@@ -8,12 +8,10 @@ from components import (
     DockerHost,
     ExistingHost,
     IngressArgs,
-    NetworkArgs,
-    NetworkKind,
-    PublicAddress,
     Site,
     WorkerMachines,
 )
+from components.cloud_vm.beside import beside
 from components.config import StackConfig
 from components.dask_cluster.args import FIRST_WORKER_PORT, SCHEDULER_PORT, DaskMachinesArgs
 
@@ -71,7 +69,7 @@ def _vm(
         **{name: getattr(config.vm, name) for name in as_the_hub},
         spot=args.spot,
         ingress=[workers],
-        network=_network(config.vm.network, hub, site),
+        network=beside(hub, config.vm.network, site),
     )
     made = CloudVM(
         name,
@@ -82,22 +80,6 @@ def _vm(
         engine=f"{site.deployment}-{name}",
     )
     return made.docker_host.called(made.private_address)
-
-
-def _network(hubs: NetworkArgs, hub: CloudVM, site: Site) -> NetworkArgs:
-    """The hub's network. An address to fetch packages from outside, where there's no other way."""
-    if hubs.kind is NetworkKind.flat:
-        return hubs
-    has_router = site.platform == "openstack"
-    public = PublicAddress.fixed if has_router else PublicAddress.ephemeral
-    return NetworkArgs(
-        kind=NetworkKind.existing,
-        network=hub.network,
-        subnet=hub.subnet,
-        security_groups=hubs.security_groups,
-        address_pool=hubs.address_pool,
-        **({"private": True} if hubs.private else {"public_address": public}),
-    )
 
 
 def _cidr(config: StackConfig, args: DaskMachinesArgs) -> str:

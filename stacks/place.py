@@ -19,7 +19,8 @@ def verdict(config: StackConfig, place: PlaceArgs) -> tuple[list[str], list[str]
     moved = config.model_copy(
         update={"site": config.site.model_copy(update=place.model_dump(exclude_none=True))}
     )
-    site = Site.describe(config.platform.value, "place", moved.site)
+    assert config.cloud
+    site = Site.describe(config.cloud, "place", moved.site)
     findings = cloud.check(wanted(moved, site))
     return cloud.refused(findings), cloud.notes(findings)
 
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    if not config.platform.is_cloud or not config.site.places:
+    if not config.cloud or not config.site.places:
         print(
             "jupyterhub:site.places: found nothing; allowed: a list of places, best first: "
             "[{zone: eu-central-1a}, {zone: eu-west-1b}]",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pulumi
@@ -16,6 +17,8 @@ from components.errors import mistakes
 from components.jupyterhub_host import sizing
 from components.platforms.site import Site
 from components.shared_volume.args import KEPT, SharedVolumeArgs, VolumeKind
+
+FIRST_SERVER = "cluster-server-0"  # of a k3s cluster, the one VM that its quota is asked for
 
 
 def check(stack: str, config: StackConfig, site: Site) -> None:
@@ -75,16 +78,17 @@ def _host(config: StackConfig) -> sizing.HostSize | None:
 
 def wanted(config: StackConfig, site: Site) -> preflight.Wanted:
     """What the stack will need of the cloud."""
-    assert config.vm
+    place = preflight.Wanted(
+        platform=site.platform, region=site.region, zone=site.zone, account=site.account
+    )
+    if config.vm is None:
+        return place
     vm = config.vm
     kind = _machine_type(config)
     blocks = [args for args in _volumes(config) if args.kind is VolumeKind.block]
-    return preflight.Wanted(
-        platform=site.platform,
-        name=site.named("vm"),
-        region=site.region,
-        zone=site.zone,
-        account=site.account,
+    return replace(
+        place,
+        name=site.named(FIRST_SERVER if config.cluster.makes_vms else "vm"),
         machine_type=kind.name if kind else plain(vm.machine_type),
         cpus=kind.cpus if kind else vm.size.cpus,
         memory=kind.memory if kind else int(vm.size.memory),
@@ -101,9 +105,9 @@ def wanted(config: StackConfig, site: Site) -> preflight.Wanted:
 def _machine_type(config: StackConfig) -> MachineType | None:
     """The type from the table, where the cloud has one."""
     assert config.vm
-    if not has_table(config.platform.value):
+    if not (config.cloud and has_table(config.cloud)):
         return None
-    offered = table(config.platform.value)
+    offered = table(config.cloud)
     if config.vm.machine_type:
         return next((t for t in offered if t.name == config.vm.machine_type), None)
     try:
@@ -113,5 +117,7 @@ def _machine_type(config: StackConfig) -> MachineType | None:
 
 
 def _volumes(config: StackConfig) -> list[SharedVolumeArgs]:
+    if config.cluster.makes_vms:
+        return [config.cluster.data] * config.cluster.servers
     named = ("data", *KEPT)
     return [*(getattr(config.volumes, name) for name in named), *config.volumes.more.values()]

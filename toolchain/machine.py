@@ -30,6 +30,12 @@ class Machine:
         return next(map(cls._at, ways), None)
 
     @classmethod
+    def of_cluster(cls, state: Mapping[str, Any]) -> Machine | None:
+        """The first server of a k3s cluster that the stack has made."""
+        ways = (wanted["ssh"] for _, wanted in _stashed(state) if "nodes" in wanted)
+        return next(map(cls._at, ways), None)
+
+    @classmethod
     def others(cls, state: Mapping[str, Any]) -> dict[str, Machine]:
         """The stack's further machines, by the URN of each one's gate."""
         return {urn: cls._at(way) for urn, way in _gates(state) if _name(urn) not in _HUBS}
@@ -76,11 +82,18 @@ class Machine:
 
 def _gates(state: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """URN and way of each machine that containers wait for."""
+    for urn, wanted in _stashed(state):
+        if "nodes" not in wanted:
+            yield urn, wanted["ssh"]
+
+
+def _stashed(state: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """URN and content of whatever the state keeps of a machine behind ssh."""
     for resource in states.resources(state):
         wanted = states.unsealed(resource.get("inputs", {}).get("input"))
-        is_gate = resource["type"] == "pulumi:index:Stash" and isinstance(wanted, dict)
-        if is_gate and "ssh" in wanted:
-            yield str(resource["urn"]), wanted["ssh"]
+        is_kept = resource["type"] == "pulumi:index:Stash" and isinstance(wanted, dict)
+        if is_kept and "ssh" in wanted:
+            yield str(resource["urn"]), wanted
 
 
 def _name(urn: str) -> str:
@@ -101,6 +114,12 @@ def inside(state: Mapping[str, Any]) -> list[str]:
 def behind(state: Mapping[str, Any], gate_urn: str) -> list[str]:
     """URNs of a further machine's gate and of what is on its engine."""
     return [gate_urn, *(urn for urn, waits_for in _on_engines(state) if gate_urn in waits_for)]
+
+
+def in_cluster(state: Mapping[str, Any]) -> list[str]:
+    """URNs of what is in a Kubernetes cluster."""
+    found = states.resources(state)
+    return [str(r["urn"]) for r in found if r["type"].startswith("kubernetes:")]
 
 
 def _on_engines(state: Mapping[str, Any]) -> Iterator[tuple[str, set[str]]]:

@@ -108,9 +108,10 @@ def _copy(folder: Path, name: str) -> Path:
 
 
 def _absent(stack: Stack, found: pulumi_cli.Pulumi) -> list[str]:
-    absent = ["docker"] if found.own_docker_plugin else []
-    is_here = stack.has_plugin and not stack.has_own_plugin
-    return absent if is_here else [*absent, str(stack.plugin)]
+    docker = ["docker"] if found.own_docker_plugin else []
+    absent = stack.absent_plugins
+    own = [name for name in stack.plugins if stack.has_own_plugin(name)]
+    return [*docker, *(name for name in stack.plugins if name in {*absent, *own})]
 
 
 def _print_diff(answer: subprocess.CompletedProcess[str], remarks: list[str]) -> None:

@@ -44,6 +44,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "crypt_key": lambda: secrets.token_hex(32),
     "roster_key": lambda: secrets.token_hex(32),
     "dask_key": lambda: secrets.token_hex(32),
+    "cluster_token": lambda: secrets.token_hex(32),
     "ssh_key": ssh_key,
 }
 _FOR_ANOTHER_MACHINE = {"dask_key", "ssh_key"}
@@ -79,4 +80,6 @@ def _lacking(text: str) -> list[str]:
     present = set(re.findall(r"^ {4}(\w+):", block[1], re.M)) if block else set()
     if re.search(r"^ {2}jupyterhub:platform: *[\"']?local\b", text, re.M):
         present |= _FOR_ANOTHER_MACHINE
+    if not re.search(r"\bkind: *[\"']?k3s\b", text):
+        present.add("cluster_token")
     return [name for name in MAKERS if name not in present]

@@ -58,30 +58,28 @@ class Stack:
     @property
     def cloud(self) -> str | None:
         """The cloud's name, None where the hub runs on a machine that exists."""
-        return str(self.facts["platform"]) if self.facts["is_cloud"] else None
-
-    @property
-    def plugin(self) -> str | None:
-        """The plugin that its resources need besides docker's: the cloud's, or kubernetes."""
-        found = self.facts["plugin"]
+        found = self.facts["cloud"]
         return None if found is None else str(found)
 
     @property
-    def has_plugin(self) -> bool:
-        """Whether the plugin of the stack's cloud is here, or could be got now.
-
-        The official one; where that can't be had, this project's for a cluster does the same.
-        """
-        if self.plugin is None:
-            return True
-        if self.has_standin_cloud:
-            return False
-        return plugins.install(self.program, self.plugin) or self.has_own_plugin
+    def plugins(self) -> list[str]:
+        """Plugins that its resources need besides docker's: the cloud's, kubernetes."""
+        return list(map(str, self.facts["plugins"]))
 
     @property
-    def has_own_plugin(self) -> bool:
+    def absent_plugins(self) -> list[str]:
+        """Those that are not here and could not be got now either.
+
+        The official ones; where that can't be had, this project's for a cluster does the same.
+        """
+        if self.has_standin_cloud:
+            return self.plugins
+        installed = {name: plugins.install(self.program, name) for name in self.plugins}
+        return [n for n, there in installed.items() if not (there or self.has_own_plugin(n))]
+
+    def has_own_plugin(self, name: str) -> bool:
         """Whether this project's own plugin serves the stack's cluster."""
-        return self.plugin == "kubernetes" and self._pulumi.own_kubernetes_plugin
+        return name == "kubernetes" and self._pulumi.own_kubernetes_plugin
 
     @functools.cached_property
     def facts(self) -> Mapping[str, Any]:
@@ -136,7 +134,7 @@ class Stack:
     def previewed(self, form: str) -> subprocess.CompletedProcess[str]:
         """What `pulumi preview` says; with the stand-in where the official plugin isn't here."""
         surroundings = self._surroundings
-        if not self.has_plugin:
+        if self.absent_plugins:
             path = f"{plugins.STANDINS}:{self.environment['PATH']}"
             surroundings["env"] = self.environment | {"PATH": path}
         return subprocess.run(

@@ -18,9 +18,9 @@ from .steps import Problem, heading, step
 
 def check_plugin(stack: Stack) -> None:
     """Stops where the cloud's official plugin can't be had: only a preview works without."""
-    name = stack.plugin
-    if name is None or stack.has_standin_cloud or stack.has_plugin:
+    if stack.has_standin_cloud or not (absent := stack.absent_plugins):
         return
+    name = absent[0]
     raise Problem(
         f"The official plugin for {name} is not here and could not be downloaded. Nothing was "
         "made. With a way to the internet: "
@@ -48,7 +48,8 @@ def recover(stack: Stack, state: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """
     known = Machine.of(state)
     if known is None:
-        return state, False
+        is_away = stack.cloud and _cluster_is_away(stack, state)
+        return (_refresh_outside(stack, state) if is_away else state), False
     bring_key(stack, known)
     state = _without_dead(stack, state)
     with step("Machine", counted=False) as current:
@@ -85,6 +86,18 @@ def _without_dead(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
             stack.require("stack", "import", given=json.dumps(left))
             state = stack.exported() or {}
     return state
+
+
+def _cluster_is_away(stack: Stack, state: dict[str, Any]) -> bool:
+    """Whether the stack has made a k3s cluster whose first server doesn't answer."""
+    server = Machine.of_cluster(state)
+    if server is None:
+        return False
+    bring_key(stack, server)
+    with step("First server of the cluster", counted=False) as current:
+        is_away = server.run("true").returncode != 0
+        current.result = f"{server.address} {'does not answer' if is_away else 'answers'}"
+    return is_away
 
 
 def bring_key(stack: Stack, known: Machine) -> None:
@@ -141,7 +154,7 @@ def before_destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
     """Ends what is on the machine in good order; a machine that isn't there holds nothing up."""
     known = Machine.of(state)
     if known is None:
-        return state
+        return _without_cluster(stack, state)
     bring_key(stack, known)
     state = _without_dead(stack, state)  # a destroy would wait for it
     with step("Servers and hub on the machine") as current:
@@ -150,6 +163,18 @@ def before_destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
             return state
         current.result = f"{known.address} does not answer: going on without it"
     forget_inside(stack, state)
+    return stack.exported() or {}
+
+
+def _without_cluster(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
+    """Forgets what is in a cluster that is away with its VM: a destroy would wait for it.
+
+    The cluster's own state is on its disk. The next `up` takes from there what it makes again.
+    """
+    if not _cluster_is_away(stack, state):
+        return state
+    left = machine.without(state, machine.in_cluster(state))
+    stack.require("stack", "import", given=json.dumps(left))
     return stack.exported() or {}
 
 

@@ -11,6 +11,7 @@ from ..args import InputSecret
 from ..machine import cloud_init, ssh
 from ..machine.desired import Mount, desired_state
 from ..machine.gate import gate
+from ..machine.runtime import DOCKER, Runtime
 from ..platforms.docker_host import DockerHost
 from ..platforms.pick import pick
 from ..platforms.site import Site
@@ -23,9 +24,9 @@ from .made import Made, Wanted
 class CloudVM(pulumi.ComponentResource):
     """A VM with Docker, its disks mounted, reached by ssh only.
 
-    It is ready when Docker answers, not when the cloud says that it runs: whatever is put on its
-    `docker_host` waits for that. Its image and user data are left alone once it is there; changes
-    of the host go through the converge script, a new image through a rebuild.
+    It is ready when Docker (or another runtime) answers, not when the cloud says that it runs:
+    whatever is put on its `docker_host` waits for that. Its image and user data are left alone once
+    it is there; changes of the host go through the converge script, a new image through a rebuild.
 
     Args:
         volumes: disks that are attached and file systems that are mounted, at `/srv/<name>`.
@@ -33,6 +34,7 @@ class CloudVM(pulumi.ComponentResource):
         key: private key of the stack, in OpenSSH's format.
         web: whether browsers reach it: ports 80 and 443 are open.
         engine: the deployment that its engine is called after, where a site has several VMs.
+        runtime: what runs containers on it.
 
     Attributes:
         id: its id in the cloud.
@@ -41,7 +43,8 @@ class CloudVM(pulumi.ComponentResource):
         zone: where it is.
         machine_type: the type that was taken.
         ssh_command: what a person types to get there.
-        docker_host: the engine on it.
+        gate: what everything on it waits for.
+        docker_host: the engine on it, where its runtime is Docker.
         network: id of the network that it is on; None on a flat one.
         subnet: id of its subnet there.
     """
@@ -52,6 +55,7 @@ class CloudVM(pulumi.ComponentResource):
     zone: pulumi.Output[str]
     machine_type: pulumi.Output[str]
     ssh_command: pulumi.Output[str]
+    gate: pulumi.Stash
     docker_host: DockerHost
     network: pulumi.Input[str] | None
     subnet: pulumi.Input[str] | None
@@ -66,12 +70,15 @@ class CloudVM(pulumi.ComponentResource):
         key: InputSecret | None = None,
         web: bool = True,
         engine: str | None = None,
+        runtime: Runtime = DOCKER,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:CloudVM", name, {}, opts)
         attached = volumes or {}
         own_key = ssh.public_of(key)
-        desired = desired_state(args.ssh, args.software, mounts(attached), folders, own_key)
+        desired = desired_state(
+            args.ssh, args.software, mounts(attached), folders, own_key, runtime
+        )
         self.machine_type = kept_type(
             name,
             args.machine_type,
@@ -86,7 +93,7 @@ class CloudVM(pulumi.ComponentResource):
         self.network, self.subnet = made.network, made.subnet
         connection = ssh.connect(site.deployment, args.ssh, made.address, made.id, key)
         self.ssh_command = connection.command
-        opened = gate(
+        self.gate = gate(
             f"{name}-ready",
             connection,
             made.id,
@@ -94,15 +101,18 @@ class CloudVM(pulumi.ComponentResource):
             args.ready_within,
             self,
             [made.machine, *made.ready],
+            runtime,
+            runtime.files(made.address, made.private_address),
         )
-        self.docker_host = DockerHost.behind(
-            engine or site.deployment,
-            connection,
-            mtu=args.mtu,
-            gate=opened,
-            machine=made.machine,
-            parent=self,
-        )
+        if runtime is DOCKER:
+            self.docker_host = DockerHost.behind(
+                engine or site.deployment,
+                connection,
+                mtu=args.mtu,
+                gate=self.gate,
+                machine=made.machine,
+                parent=self,
+            )
         self.register_outputs(
             {
                 "id": self.id,

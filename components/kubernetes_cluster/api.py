@@ -76,16 +76,18 @@ def look(api: Any, namespace: str) -> Facts:
     )
 
 
-def let_go_on(api: Any, namespace: str, release: str) -> list[str]:
+def let_go_on(api: Any, namespace: str, release: str, is_new: bool = False) -> list[str]:
     """Forgets a release's revision that was under way when somebody was killed.
 
     Helm refuses everything while it is there. What it had made already is taken by the next
-    revision: it carries the release's name.
+    revision: it carries the release's name. Of a release that `is_new` to the state all revisions
+    are forgotten, as they are there where a cluster has outlived the state.
     """
     from kubernetes import client as k8s
 
     core = k8s.CoreV1Api(api)
-    selector = f"{_HELM},name={release},status in ({','.join(_STUCK)})"
+    stuck_only = f",status in ({','.join(_STUCK)})"
+    selector = f"{_HELM},name={release}" + ("" if is_new else stuck_only)
     stuck = core.list_namespaced_secret(
         namespace, label_selector=selector, _request_timeout=_PATIENCE
     )

@@ -11,6 +11,7 @@ from pydantic import StringConstraints, model_validator
 
 from ..args import Args, InputSecret, field
 from ..machine.args import Cidr, HostArgs
+from ..shared_volume.args import SharedVolumeArgs, VolumeKind
 from .pools import PoolArgs
 
 _ELSEWHERE = "refused by protected volumes, which can't move: make a new stack instead"
@@ -46,6 +47,9 @@ _GOES_WITH: dict[str, tuple[ClusterKind, ...]] = {
     "servers": (ClusterKind.k3s,),
     "hosts": (ClusterKind.k3s,),
     "snapshots": (ClusterKind.k3s,),
+    "data": (ClusterKind.k3s,),
+    "cidr": (ClusterKind.k3s,),
+    "token": (ClusterKind.k3s,),
     "version": (ClusterKind.k3s, ClusterKind.eks, ClusterKind.gke),
     "api_from": (ClusterKind.k3s, ClusterKind.eks, ClusterKind.gke),
 }
@@ -58,6 +62,11 @@ class ClusterHostArgs(HostArgs):
         False,
         description="Whether it keeps the cluster's state, too: one machine or three.",
         change="refused while it is there: a server joins or leaves as another machine",
+    )
+    first: bool = field(
+        False,
+        description="With three servers: the one that has made the cluster; the others join it.",
+        change="refused by k3s: each server stays in the cluster that it is in",
     )
     pool: str | None = field(
         None,
@@ -150,6 +159,30 @@ class KubernetesClusterArgs(Args):
         description="With `k3s`: snapshots of the cluster's state.",
         change="see its fields",
     )
+    data: SharedVolumeArgs = field(
+        SharedVolumeArgs(kind=VolumeKind.block),
+        description=(
+            "With `cloud`: the disk of each server. It keeps the cluster's state and all claims of "
+            "its own storage class, and outlives the VM."
+        ),
+        change="grows in place; else refused while protected",
+    )
+    cidr: Cidr | None = field(
+        None,
+        description=(
+            "With `cloud` and several nodes: the range of the network that they are on. "
+            "Default: vm.network.cidr, where that network is the stack's own."
+        ),
+        change="in place",
+    )
+    token: InputSecret | None = field(
+        None,
+        description=(
+            "With `k3s`: what nodes join by, a long random text. Default in a stack: "
+            "secrets.cluster_token, made by `make setup`."
+        ),
+        change="refused by k3s: `k3s token rotate` changes it, before it is changed here",
+    )
     namespace: str | None = field(
         None,
         pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
@@ -180,6 +213,28 @@ class KubernetesClusterArgs(Args):
         """The cloud that the stack makes the cluster in, None where it makes no machines."""
         return _CLOUDS.get(self.kind, self.cloud)
 
+    @property
+    def makes_vms(self) -> bool:
+        """Whether the stack makes VMs that become its nodes."""
+        return self.kind is ClusterKind.k3s and self.cloud is not None
+
+    @property
+    def workers(self) -> dict[str, PoolArgs]:
+        """The VMs beside the servers, by name: each pool's are numbered."""
+        if not self.makes_vms:
+            return {}
+        return {f"{pool.name}-{n}": pool for pool in self.pools for n in range(pool.min)}
+
+    @property
+    def state_keepers(self) -> int:
+        """How many machines keep k3s' state."""
+        return sum(host.server for host in self.hosts.values()) or self.servers
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes k3s has."""
+        return len(self.hosts) or self.servers + len(self.workers)
+
     @model_validator(mode="after")
     def _one_kubeconfig(self) -> Self:
         if self.kubeconfig is not None and self.kubeconfig_file is not None:
@@ -194,6 +249,10 @@ class KubernetesClusterArgs(Args):
                 raise ValueError(f"`{name}` goes with kind {allowed}, not with {self.kind.value}")
         if self.kind is ClusterKind.k3s and bool(self.cloud) == bool(self.hosts):
             raise ValueError("k3s needs either `cloud` (VMs are made) or `hosts` (they exist)")
+        if self.kind is ClusterKind.k3s and self.version and "+k3s" not in self.version:
+            raise ValueError(
+                f"version `{self.version}` is not like v1.35.4+k3s1, as k3s calls them"
+            )
         return self
 
     @model_validator(mode="after")
@@ -201,6 +260,9 @@ class KubernetesClusterArgs(Args):
         named = sum(host.server for host in self.hosts.values())
         if self.hosts and named not in (1, 3):
             raise ValueError(f"1 or 3 of the hosts with `server: true`, not {named}")
+        firsts = [name for name, host in self.hosts.items() if host.first and host.server]
+        if named == 3 and len(firsts) != 1:  # by its name, a new one could seem to be it
+            raise ValueError("three servers: `first: true` for the one that makes the cluster")
         if self.hosts and "servers" in self.model_fields_set:
             raise ValueError("`servers` goes with `cloud`; give hosts `server: true`")
         if self.servers not in (1, 3):

@@ -1,4 +1,4 @@
-"""What every file that makes a cluster takes and returns."""
+"""What every platform file of Cluster takes and returns."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .args import KubernetesClusterArgs
 
 @dataclass(frozen=True)
 class Wanted:
-    """All that a file needs to make a cluster.
+    """All that a platform file needs to make a cluster.
 
     Attributes:
-        vm: what machines are like, where they are VMs of the library's own.
-        key: private key of the stack, for machines behind ssh.
+        vm: how the VMs of `k3s` in a cloud are.
+        key: private key of the stack, in OpenSSH's format.
     """
 
     args: KubernetesClusterArgs
@@ -28,13 +28,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Made:
-    """A cluster that was made.
+    """A cluster that the stack has made.
 
     Attributes:
         kubeconfig: its text, a secret.
         ready: everything in the cluster waits for these.
         addresses: of nodes or of the API, for people.
-        storage_class: the default class where the cluster's own isn't good.
+        storage_class: the default class, where the cluster's own isn't good.
     """
 
     kubeconfig: pulumi.Output[str]

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes this machine what /etc/pulumi-jupyterhub/desired.conf says: disks, Docker, accounts.
+# Makes this machine what /etc/pulumi-jupyterhub/desired.conf says: accounts, disks, Docker or k3s.
 # cloud-init runs it first, every boot and every change of the settings run it again: each step
 # looks first and changes only what differs. Users' data is never formatted, moved or deleted.
 set -euo pipefail
@@ -50,17 +50,23 @@ install_packages() {
     fi
 }
 
+# The distribution's engine: it gets security updates with everything else.
+debian_docker() {
+    command -v dockerd >/dev/null || wanted+=(docker.io iptables ca-certificates)
+    # Newer distributions have the client in a package of its own.
+    if apt-cache show docker-cli >/dev/null 2>&1; then wanted+=(docker-cli); fi
+}
+
 packages() {
     local wanted=(nftables xfsprogs)
-    [ -z "$NFS_MOUNTS" ] || wanted+=("$(command -v apt-get >/dev/null && echo nfs-common || echo nfs-utils)")
+    [ "$ENGINE" != k3s ] || wanted+=(iptables ca-certificates curl)
+    # Pods mount NFS by what their node has.
+    [ -z "$NFS_MOUNTS" ] && [ "$ENGINE" != k3s ] || wanted+=("$(command -v apt-get >/dev/null && echo nfs-common || echo nfs-utils)")
     if command -v apt-get >/dev/null; then
-        # The distribution's engine: it gets security updates with everything else.
-        command -v dockerd >/dev/null || wanted+=(docker.io iptables ca-certificates)
+        [ "$ENGINE" != docker ] || debian_docker
         wanted+=(apparmor) # only recommended by docker.io, which starts no container without it
-        # Newer distributions have the client in a package of its own.
-        if apt-cache show docker-cli >/dev/null 2>&1; then wanted+=(docker-cli); fi
         [ "$UPDATES" = no ] || wanted+=(unattended-upgrades)
-    elif ! command -v dockerd >/dev/null; then
+    elif [ "$ENGINE" = docker ] && ! command -v dockerd >/dev/null; then
         # AlmaLinux and Rocky have no Docker of their own.
         dnf -y install dnf-plugins-core
         dnf config-manager --add-repo https://download.docker.com/linux/rhel/docker-ce.repo
@@ -87,7 +93,7 @@ account() {
         useradd --create-home --shell /bin/bash "$LOGIN"
         echo "$LOGIN ALL=(ALL) NOPASSWD:ALL" | put /etc/sudoers.d/90-pulumi-jupyterhub 440 || true
     fi
-    if [ "$LOGIN" != root ]; then
+    if [ "$LOGIN" != root ] && [ "$ENGINE" = docker ]; then
         getent group docker >/dev/null || groupadd --system docker
         usermod -aG docker "$LOGIN"
     fi
@@ -192,12 +198,15 @@ uplink_mtu() {
     cat "/sys/class/net/${device:-lo}/mtu"
 }
 
+mounts() {
+    awk 'NF {printf " %s", $1}' <<<"$DISKS
+$NFS_MOUNTS"
+}
+
 engine() {
-    local mounts mtu changed=no
-    mounts=$(awk 'NF {printf " %s", $1}' <<<"$DISKS
-$NFS_MOUNTS")
+    local mtu changed=no
     # After a reboot nothing runs before its data is there.
-    printf '[Unit]\nRequiresMountsFor=%s\n' "$mounts" |
+    printf '[Unit]\nRequiresMountsFor=%s\n' "$(mounts)" |
         put /etc/systemd/system/docker.service.d/pulumi-jupyterhub.conf && systemctl daemon-reload
     mtu=$(uplink_mtu)
     [ "$mtu" -le 1500 ] || mtu=1500
@@ -219,6 +228,114 @@ CONF
     fi
 }
 
+# --- k3s ----------------------------------------------------------------------------------------
+
+# The vendor's binary, as its release's checksum says.
+k3s_binary() {
+    local arch=amd64 name=k3s from=$K3S_RELEASES/${K3S_VERSION//+/%2B} new file
+    [ "$(uname -m)" = x86_64 ] || { arch=arm64 && name=k3s-arm64; }
+    [ "$(k3s --version 2>/dev/null | awk 'NR == 1 {print $3}')" != "$K3S_VERSION" ] || return 0
+    step "k3s $K3S_VERSION"
+    new=$(mktemp -d)
+    for file in "sha256sum-$arch.txt" "$name"; do
+        curl -fsSL --retry 5 -o "$new/$file" "$from/$file" ||
+            stop "$file of k3s $K3S_VERSION can't be had from $K3S_RELEASES: is there this version, and a way there?"
+    done
+    (cd "$new" && grep " $name\$" "sha256sum-$arch.txt" | sha256sum --status -c -) ||
+        stop "k3s $K3S_VERSION is not what its release's checksum says; nothing was installed"
+    install -m 755 "$new/$name" /usr/local/bin/k3s
+    rm -r "$new"
+}
+
+# What outlives this machine is on its data disk, bound to where k3s looks for it.
+k3s_keep() { # folder path
+    mkdir -p "$K3S_DATA/$1" "$2"
+    fstab "$2" "$K3S_DATA/$1 $2 none bind,nofail,x-systemd.requires-mounts-for=$K3S_DATA 0 0"
+    mountpoint -q "$2" || mount --bind "$K3S_DATA/$1" "$2"
+}
+
+k3s_state() {
+    k3s_keep k3s/server /var/lib/rancher/k3s/server
+    k3s_keep k3s/node /etc/rancher/node
+    k3s_keep claims /var/lib/rancher/k3s/storage
+    if [ -e /etc/rancher/k3s/manifest.yaml ]; then # k3s makes what is in there
+        put /var/lib/rancher/k3s/server/manifests/pulumi-jupyterhub.yaml 600 </etc/rancher/k3s/manifest.yaml || true
+    fi
+    local db=$K3S_DATA/k3s/server/db known=$K3S_DATA/k3s/address own
+    own=$(sed -n 's/^node-ip: *//p' /etc/rancher/k3s/config.yaml)
+    [ -n "$own" ] || own=$(ip -o route get 192.0.2.1 | sed -n 's/.* src \([^ ]*\).*/\1/p')
+    # etcd knows its members by their addresses.
+    if [ -d "$db/etcd" ] && [ -s "$known" ] && [ "$(cat "$known")" != "$own" ]; then
+        [ "$K3S_SERVERS" = 1 ] ||
+            stop "this server was $(cat "$known") and is $own now, which etcd refuses: docs/kubernetes.md says what to do"
+        step "the address changed from $(cat "$known") to $own: telling the cluster's state"
+        [ -e "$db/reset-flag" ] || k3s server --cluster-reset ||
+            stop "the cluster's state in $db could not be taken over; it is still there"
+    fi
+    echo "$own" >"$known"
+}
+
+k3s_runs() {
+    case $(systemctl is-active k3s) in active | activating | reloading) ;; *) return 1 ;; esac
+}
+
+k3s_answers() {
+    systemctl is-active --quiet k3s || return 1
+    [ "$K3S_ROLE" = agent ] || k3s kubectl get --raw /readyz >/dev/null 2>&1
+}
+
+# What it was last started with.
+k3s_sums() {
+    echo "$FILES"
+    sha256sum /usr/local/bin/k3s /etc/systemd/system/k3s.service
+}
+
+k3s_node() {
+    k3s_binary
+    if [ -z "${FILES:-}" ]; then
+        step "k3s is installed; what it joins the cluster by comes over ssh"
+        exit 0
+    fi
+    put /etc/systemd/system/k3s.service <<UNIT && systemctl daemon-reload
+[Unit]
+Description=k3s, a node of the JupyterHub's cluster
+Wants=network-online.target
+After=network-online.target
+RequiresMountsFor=$(mounts)
+[Service]
+Type=notify
+KillMode=process
+Delegate=yes
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+TimeoutStartSec=0
+Restart=always
+RestartSec=5
+ExecStartPre=-/sbin/modprobe br_netfilter
+ExecStartPre=-/sbin/modprobe overlay
+ExecStart=/usr/local/bin/k3s $K3S_ROLE
+[Install]
+WantedBy=multi-user.target
+UNIT
+    # Pods go on while k3s restarts.
+    if ! k3s_runs || ! k3s_sums | cmp -s - "$home/k3s.sums"; then
+        step "starting k3s"
+        systemctl stop k3s 2>/dev/null || true
+        [ "$K3S_ROLE" = agent ] || k3s_state
+        systemctl enable --quiet k3s
+        systemctl start --no-block k3s
+    fi
+    local waited=0
+    until k3s_answers; do
+        [ $waited -lt "$K3S_WITHIN" ] || stop "k3s does not answer within $K3S_WITHIN s: journalctl -u k3s"
+        sleep 2
+        waited=$((waited + 2))
+    done
+    k3s_sums | put "$home/k3s.sums" || true
+}
+
 # A container has no business with the cloud's metadata; names are looked up there on some clouds.
 metadata() {
     put /etc/pulumi-jupyterhub/metadata.nft <<'RULES' || true
@@ -236,7 +353,7 @@ RULES
     put /etc/systemd/system/jupyterhub-metadata.service <<'UNIT' && systemctl daemon-reload
 [Unit]
 Description=Keep containers from the metadata service
-Before=docker.service
+Before=docker.service k3s.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
@@ -315,7 +432,7 @@ cvmfs() {
 at_boot() {
     put /etc/systemd/system/jupyterhub-converge.service <<'UNIT' || return 0
 [Unit]
-Description=Disks, Docker and accounts of the JupyterHub
+Description=Disks, containers and accounts of the JupyterHub
 Wants=network-online.target
 After=network-online.target
 [Service]
@@ -330,6 +447,7 @@ UNIT
 
 rm -f "$run/problem"
 RUNTIMES=
+: "${ENGINE:=docker}"
 step "converging"
 account
 at_boot
@@ -337,9 +455,13 @@ packages
 metadata
 disks
 gpu
-engine
+[ "$ENGINE" != docker ] || engine
 updates
 cvmfs
-docker version >/dev/null || stop "Docker does not answer"
+if [ "$ENGINE" = k3s ]; then
+    k3s_node
+else
+    docker version >/dev/null || stop "Docker does not answer"
+fi
 sha256sum "$home/desired.conf" "$home/converge.sh" | cut -d' ' -f1 >"$run/ready"
 step "ready"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 
 from .args import SoftwareArgs, SshArgs
+from .runtime import DOCKER, Runtime
 
 SCRIPT = (Path(__file__).parent / "converge.sh").read_text()
 DATA = "/srv/data"
@@ -43,10 +44,14 @@ def desired_state(
     mounts: Sequence[Mount],
     folders: Sequence[str],
     key: pulumi.Input[str],
+    runtime: Runtime = DOCKER,
 ) -> pulumi.Output[str]:
     """The text of desired.conf. `key` is the stack's own public key."""
     values = pulumi.Output.all(key, *(mount.source for mount in mounts))
-    return values.apply(lambda known: _text(ssh, software, mounts, folders, known[0], known[1:]))
+    more = runtime.lines
+    return values.apply(
+        lambda known: _text(ssh, software, mounts, folders, known[0], known[1:], more)
+    )
 
 
 def _text(
@@ -56,6 +61,7 @@ def _text(
     folders: Sequence[str],
     key: str,
     sources: list[Any],
+    more: Mapping[str, str],
 ) -> str:
     placed = list(zip(mounts, map(str, sources), strict=True))
     disks = [f"{m.path} {source} {m.label}" for m, source in placed if m.kind == "disk"]
@@ -72,5 +78,11 @@ def _text(
         "GPU_DRIVER": "yes" if software.gpu_driver else "no",
         "CVMFS": ",".join(software.cvmfs),
         "UPDATES": "yes" if software.updates else "no",
+        **more,
     }
+    return lines(values)
+
+
+def lines(values: Mapping[str, str]) -> str:
+    """Settings as the script reads them."""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())

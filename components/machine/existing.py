@@ -12,6 +12,7 @@ from . import ssh
 from .args import HostArgs
 from .desired import DATA, Mount, desired_state
 from .gate import gate
+from .runtime import DOCKER, Runtime
 
 
 class ExistingHost(pulumi.ComponentResource):
@@ -19,14 +20,19 @@ class ExistingHost(pulumi.ComponentResource):
 
     It is never deleted: a destroy takes the containers away and leaves the machine.
 
+    Args:
+        runtime: what runs containers on it.
+
     Attributes:
         address: where browsers and ssh reach it.
         ssh_command: what a person types to get there.
-        docker_host: the engine on it.
+        gate: what everything on it waits for.
+        docker_host: the engine on it, where its runtime is Docker.
     """
 
     address: pulumi.Output[str]
     ssh_command: pulumi.Output[str]
+    gate: pulumi.Stash
     docker_host: DockerHost
 
     def __init__(
@@ -36,6 +42,7 @@ class ExistingHost(pulumi.ComponentResource):
         deployment: str,
         folders: Sequence[str] = (),
         key: InputSecret | None = None,
+        runtime: Runtime = DOCKER,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:ExistingHost", name, {}, opts)
@@ -43,9 +50,20 @@ class ExistingHost(pulumi.ComponentResource):
         connection = ssh.connect(deployment, args.ssh, self.address, self.address, key)
         self.ssh_command = connection.command
         mounts = [Mount(DATA, "disk", args.data_disk)] if args.data_disk else []
-        desired = desired_state(args.ssh, args.software, mounts, folders, ssh.public_of(key))
-        opened = gate(f"{name}-ready", connection, self.address, desired, args.ready_within, self)
-        self.docker_host = DockerHost.behind(
-            deployment, connection, mtu=args.mtu, gate=opened, parent=self
+        own_key = ssh.public_of(key)
+        desired = desired_state(args.ssh, args.software, mounts, folders, own_key, runtime)
+        self.gate = gate(
+            f"{name}-ready",
+            connection,
+            self.address,
+            desired,
+            args.ready_within,
+            self,
+            runtime=runtime,
+            files=runtime.files(self.address, self.address),
         )
+        if runtime is DOCKER:
+            self.docker_host = DockerHost.behind(
+                deployment, connection, mtu=args.mtu, gate=self.gate, parent=self
+            )
         self.register_outputs({"address": self.address, "ssh_command": self.ssh_command})

@@ -1,4 +1,4 @@
-"""The gate before everything that runs on a machine: it is there, prepared, and Docker answers."""
+"""The gate before everything that runs on a machine: it is there, prepared, and answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 import pulumi
 
 from . import ssh
-from .desired import SCRIPT
+from .desired import SCRIPT, lines
+from .runtime import DOCKER, Runtime, digest
 from .ssh import Connection
 
 _CONVERGE = "/etc/pulumi-jupyterhub/converge.sh"
@@ -21,7 +22,7 @@ _CLOUD_INIT_IS_OVER = (
     "! command -v cloud-init || test -e /run/cloud-init/result.json "
     "|| cloud-init status | grep -q disabled"
 )
-_LOST = 255  # ssh's own failure, not the command's
+LOST = 255  # ssh's own failure, not the command's
 _EVERY = 15  # seconds between two lines of progress
 
 
@@ -33,18 +34,28 @@ def gate(
     within: int,
     parent: pulumi.Resource,
     depends_on: Sequence[pulumi.Resource] = (),
+    runtime: Runtime = DOCKER,
+    files: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> pulumi.Stash:
     """A value in the state whose creation and change wait until the machine is as desired.
 
     A failed wait leaves it out of the state, so that the next `up` waits again; a change of the
-    desired state, of the script or of the machine itself runs the converge script over ssh.
+    desired state, of the script, of a file or of the machine itself runs the converge script over
+    ssh. What is sealed is known to this program, and its checksum to the state.
     """
-    hook = pulumi.ResourceHook(f"{name}-ready", _on_change)
+    sealed: dict[str, str] = {}
+
+    async def on_change(args: pulumi.ResourceHookArgs) -> None:
+        wanted = (args.new_inputs or {})["input"]
+        await asyncio.to_thread(_bring_about, wanted, sealed)
+
+    hook = pulumi.ResourceHook(f"{name}-ready", on_change)
     return pulumi.Stash(
         name,
         input={
             "machine": machine,
             "desired": desired,
+            **_of_the_runtime(runtime, files or {}, sealed),
             "script": hashlib.sha256(SCRIPT.encode()).hexdigest()[:12],
             "ssh": {
                 "user": connection.user,
@@ -56,19 +67,43 @@ def gate(
         },
         opts=pulumi.ResourceOptions(
             parent=parent,
-            depends_on=list(depends_on),
+            depends_on=[*depends_on, *runtime.after],
             hooks=pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook]),
         ),
     )
 
 
-async def _on_change(args: pulumi.ResourceHookArgs) -> None:
-    wanted = (args.new_inputs or {})["input"]
-    way = wanted["ssh"]
-    host = Host(way["user"], way["address"], int(way["port"]), list(way["options"]))
-    await asyncio.to_thread(
-        converge, host, wanted["desired"], int(wanted["within"]), pulumi.log.info
-    )
+def _of_the_runtime(
+    runtime: Runtime, files: Mapping[str, pulumi.Input[str]], sealed: dict[str, str]
+) -> dict[str, Any]:
+    """What the state knows of another runtime than Docker."""
+    if runtime is DOCKER:
+        return {}
+
+    def remember(known: dict[str, str]) -> str:
+        sealed.update(known)
+        return digest(known)
+
+    checksum = pulumi.Output.all(**runtime.sealed).apply(remember)
+    return {
+        "answers": runtime.answers,
+        "files": dict(files),
+        "sealed": pulumi.Output.unsecret(checksum),
+    }
+
+
+def _bring_about(wanted: Mapping[str, Any], sealed: Mapping[str, str]) -> None:
+    host = host_of(wanted["ssh"])
+    files = {**wanted.get("files", {}), **sealed}
+    # With the files' checksum the script also sees that they have come, or have changed.
+    desired = wanted["desired"] + (lines({"FILES": digest(files)}) if files else "")
+    answers = wanted.get("answers", DOCKER.answers)
+    converge(host, desired, int(wanted["within"]), pulumi.log.info, answers, files)
+
+
+def host_of(way: Mapping[str, Any]) -> Host:
+    """The machine behind a gate, as its input says."""
+    return Host(way["user"], way["address"], int(way["port"]), list(way["options"]))
 
 
 class NotReady(Exception):
@@ -89,18 +124,27 @@ class Host:
         return ssh.run(self.user, self.address, self.port, self.options, command, given, timeout)
 
 
-def converge(host: Host, desired: str, within: int, say: Callable[[str], None]) -> None:
-    """Waits until the machine answers, makes it as desired, and waits until Docker answers."""
+def converge(
+    host: Host,
+    desired: str,
+    within: int,
+    say: Callable[[str], None],
+    answers: str = DOCKER.answers,
+    files: Mapping[str, str] | None = None,
+) -> None:
+    """Waits until the machine is there, makes it as desired, and waits until it `answers`."""
     deadline = time.monotonic() + within
     _wait_for_ssh(host, deadline, within, say)
     _wait_for_cloud_init(host, deadline, within, say)
-    if _is_ready(host, desired):
+    if _is_ready(host, desired, answers):
         return
-    say(f"preparing {host.address}: disks, Docker, accounts")
+    say(f"preparing {host.address}: disks, accounts, {'k3s' if files else 'Docker'}")
+    for path, text in (files or {}).items():
+        _write(host, path, text, "600")
     _write(host, "/etc/pulumi-jupyterhub/desired.conf", desired)
     _write(host, _CONVERGE, SCRIPT)
     printed = _run_script(host, deadline)
-    if not _is_ready(host, desired):
+    if not _is_ready(host, desired, answers):
         raise NotReady(_explanation(host, printed[-3000:]))
     say(f"{host.address} is ready")
 
@@ -110,7 +154,7 @@ def _run_script(host: Host, deadline: float) -> str:
     while True:
         left = max(60.0, deadline - time.monotonic())
         done = host.run(f"sudo bash {_CONVERGE} 2>&1", timeout=left)
-        if done.returncode != _LOST or time.monotonic() > deadline:
+        if done.returncode != LOST or time.monotonic() > deadline:
             return str(done.stdout)
         time.sleep(3)
 
@@ -175,15 +219,21 @@ def _wait_for_cloud_init(
         time.sleep(3)
 
 
-def _is_ready(host: Host, desired: str) -> bool:
-    """Whether the last run was of exactly this state and script, and Docker answers now."""
+def _is_ready(host: Host, desired: str, answers: str) -> bool:
+    """Whether the last run was of exactly this state and script, and the machine answers now."""
     sums = [hashlib.sha256(text.encode()).hexdigest() for text in (desired, SCRIPT)]
-    found = host.run("cat /run/pulumi-jupyterhub/ready && docker version >/dev/null", timeout=120)
+    found = host.run(f"cat /run/pulumi-jupyterhub/ready && {answers}", timeout=120)
     return bool(found.returncode == 0 and found.stdout.split() == sums)
 
 
-def _write(host: Host, path: str, text: str) -> None:
-    done = host.run(f"sudo mkdir -p $(dirname {path}) && sudo tee {path} >/dev/null", text)
+def _write(host: Host, path: str, text: str, mode: str = "") -> None:
+    """Writes a file there; its text goes by standard input, which no other account can read."""
+    first = (
+        f"sudo install -D -m {mode} /dev/null {path}"
+        if mode
+        else f"sudo mkdir -p $(dirname {path})"
+    )
+    done = host.run(f"{first} && sudo tee {path} >/dev/null", text)
     if done.returncode:
         raise NotReady(
             f"{host.user}@{host.address} may not write {path}: {done.stderr.strip()}. The account "
@@ -201,5 +251,4 @@ def _explanation(host: Host, printed: str) -> str:
 
 def reachable(host: Mapping[str, Any]) -> bool:
     """Whether a machine, as the state knows it, answers."""
-    known = Host(host["user"], host["address"], int(host["port"]), list(host["options"]))
-    return bool(known.run("docker version >/dev/null", timeout=40).returncode == 0)
+    return bool(host_of(host).run(DOCKER.answers, timeout=40).returncode == 0)

@@ -82,9 +82,9 @@ def _hook(name: str, cluster: KubernetesCluster) -> pulumi.ResourceHook:
     cluster.kubeconfig.apply(known.append)  # there before the provider is, so before any hook
 
     def go_on(args: pulumi.ResourceHookArgs) -> None:
-        found = api.let_go_on(
-            api.client(known[0], cluster.context), cluster.namespace, cluster.named(name)
-        )
+        client = api.client(known[0], cluster.context)
+        is_new = args.old_inputs is None
+        found = api.let_go_on(client, cluster.namespace, cluster.named(name), is_new)
         if found:
             pulumi.log.info(f"{cluster.named(name)} was left half done; going on from there")
 

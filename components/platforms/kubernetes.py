@@ -18,6 +18,8 @@ from .pick import needs
 if TYPE_CHECKING:
     import pulumi_kubernetes as kubernetes
 
+    from ..kubernetes_cluster.made import Made
+
 LABEL = "pulumi-jupyterhub"
 # Stands for a kubeconfig in a preview that has none: it leads nowhere.
 NO_WAY = """\
@@ -41,7 +43,7 @@ class KubernetesCluster:
         kubeconfig: the way in, a secret.
         context: in the kubeconfig; None is its current one.
         storage_class: of new volumes; None is the cluster's default.
-        gate: what everything in the cluster waits for: its namespace is there.
+        gates: what everything in the cluster waits for: its nodes, its namespace.
         pools: its nodes by size, as far as they are said.
     """
 
@@ -53,7 +55,7 @@ class KubernetesCluster:
     kubeconfig: pulumi.Output[str]
     context: str | None = None
     storage_class: str | None = None
-    gate: pulumi.Resource | None = None
+    gates: tuple[pulumi.Resource, ...] = ()
     pools: tuple[PoolArgs, ...] = ()
 
     @classmethod
@@ -61,21 +63,27 @@ class KubernetesCluster:
         cls,
         deployment: str,
         args: KubernetesClusterArgs,
+        made: Made | None = None,
         parent: pulumi.Resource | None = None,
     ) -> KubernetesCluster:
-        """Names the cluster. Nothing connects before the first resource is made."""
-        kubeconfig = kubeconfig_of(args)
+        """Names the cluster: one that exists, or that the stack has `made`.
+
+        Nothing connects before the first resource is made.
+        """
+        kubeconfig = made.kubeconfig if made else kubeconfig_of(args)
         namespace = args.namespace or deployment
         provider = _provider(deployment, args, namespace, kubeconfig, parent)
-        made = None if args.namespace else _namespace(namespace, provider, parent)
+        gates = tuple(made.ready) if made else ()
+        if not args.namespace:
+            gates = (_namespace(namespace, provider, parent, gates),)
         return cls(
             deployment,
             namespace,
             provider,
             kubeconfig,
             args.context,
-            args.storage_class,
-            made,
+            args.storage_class or (made.storage_class if made else None),
+            gates,
             tuple(args.pools),
         )
 
@@ -94,12 +102,15 @@ class KubernetesCluster:
     def options(self, parent: pulumi.Resource | None) -> pulumi.ResourceOptions:
         """Options of every resource in the cluster: its parent, its provider, its gate."""
         return pulumi.ResourceOptions(
-            parent=parent, provider=self.provider, depends_on=[self.gate] if self.gate else []
+            parent=parent, provider=self.provider, depends_on=list(self.gates)
         )
 
 
 def _namespace(
-    name: str, provider: kubernetes.Provider, parent: pulumi.Resource | None
+    name: str,
+    provider: kubernetes.Provider,
+    parent: pulumi.Resource | None,
+    gates: tuple[pulumi.Resource, ...],
 ) -> pulumi.Resource:
     """The stack's own namespace. Users' claims are in it, so a destroy leaves it there."""
     import pulumi_kubernetes as kubernetes
@@ -107,7 +118,9 @@ def _namespace(
     made: pulumi.Resource = kubernetes.core.v1.Namespace(
         "namespace",
         metadata={"name": name, "labels": {f"{LABEL}/deployment": name}},
-        opts=pulumi.ResourceOptions(parent=parent, provider=provider, retain_on_delete=True),
+        opts=pulumi.ResourceOptions(
+            parent=parent, provider=provider, depends_on=list(gates), retain_on_delete=True
+        ),
     )
     return made
 

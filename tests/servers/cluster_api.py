@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,9 +61,13 @@ class Cluster:
         )
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
+    def listening(
+        self, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> Iterator[None]:
+        server = ThreadingHTTPServer((address, self.port), _handler(self))
         self.port = server.server_port
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield

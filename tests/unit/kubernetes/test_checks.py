@@ -99,3 +99,12 @@ def test_a_release_that_was_left_pending_goes_on(cluster: Cluster) -> None:
     client = api.client(cluster.kubeconfig, None)
     assert api.let_go_on(client, "jupyterhub-test", "hub") == ["v1"]
     assert sorted(cluster.secrets) == ["v0", "v2"]
+
+
+def test_a_release_that_only_the_cluster_knows_is_made_anew(cluster: Cluster) -> None:
+    """The state was lost, or forgot a cluster that was away: Helm would refuse the name."""
+    cluster.secrets["v1"] = {"owner": "helm", "name": "hub", "status": "deployed"}
+    cluster.secrets["v2"] = {"owner": "helm", "name": "other", "status": "deployed"}
+    client = api.client(cluster.kubeconfig, None)
+    assert api.let_go_on(client, "jupyterhub-test", "hub", is_new=True) == ["v1"]
+    assert sorted(cluster.secrets) == ["v2"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from toolchain import secret_config
@@ -33,9 +34,20 @@ def test_what_the_file_lacks_is_missing(tmp_path: Path) -> None:
 def test_a_fresh_file_lacks_all(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.local.yaml"
     file.write_text("config:\n  jupyterhub:platform: local\n")
-    local = [name for name in secret_config.MAKERS if name not in ("dask_key", "ssh_key")]
+    elsewhere = ("dask_key", "cluster_token", "ssh_key")
+    local = [name for name in secret_config.MAKERS if name not in elsewhere]
     assert secret_config.missing(file) == local
     file.write_text("config:\n  jupyterhub:platform: aws\n")
+    of_machines = [name for name in secret_config.MAKERS if name != "cluster_token"]
+    assert secret_config.missing(file) == of_machines
+
+
+@pytest.mark.parametrize("kind", ["kind: k3s, cloud: aws", "cloud: aws, kind: 'k3s'"])
+def test_only_a_cluster_of_the_stacks_own_has_a_token(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "Pulumi.k3s.yaml"
+    file.write_text(
+        f"config:\n  jupyterhub:platform: kubernetes\n  jupyterhub:cluster: {{{kind}}}\n"
+    )
     assert secret_config.missing(file) == list(secret_config.MAKERS)
 
 
