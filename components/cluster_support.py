@@ -64,6 +64,9 @@ def _sizes(config: Any) -> Iterator[Fault]:
                     yield Fault((f"{path}.{name}", found, f"not on kubernetes: {why}"))
             if kind == "sizes" or not config.hub.sizes:
                 yield from _fits(path, limits, config.cluster.pools)
+            if limits.gpus > 1 and config.cluster.gpu.time_slicing > 1:
+                why = "1 while servers take turns (cluster.gpu.time_slicing): two turns are no more"
+                yield Fault((f"{path}.gpus", str(limits.gpus), why))
 
 
 def _fits(path: str, limits: LimitsArgs, pools: Any) -> Iterator[Fault]:

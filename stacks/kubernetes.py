@@ -17,7 +17,7 @@ from components.dask_cluster.kubernetes import for_hub
 from components.jupyterhub_host.args import JupyterHubHostArgs
 from components.platforms.charts import merged
 
-from . import cluster_checks
+from . import apps, cluster_checks
 from .outputs import outputs
 
 KEPT = ("homes", "shared", "state", "certificates")
@@ -36,12 +36,17 @@ def compose(stack: str, config: StackConfig) -> dict[str, Any]:
     hub = JupyterHubHost("hub", args, config.secrets, cluster, images, proxy, kept)
     if config.dask:
         DaskCluster("dask", config.dask, cluster, images, hub, kept["shared"])
-    return outputs(stack, config, hub) | {
-        "hub_url": hub.url,
-        "namespace": cluster.namespace,
-        "kubeconfig": cluster.kubeconfig,
-        "api_endpoint": cluster.kubeconfig.apply(cluster_checks.endpoint),
-    }
+    beside = apps.compose(config, cluster, hub)
+    return (
+        outputs(stack, config, hub)
+        | beside
+        | {
+            "hub_url": hub.url,
+            "namespace": cluster.namespace,
+            "kubeconfig": cluster.kubeconfig,
+            "api_endpoint": cluster.kubeconfig.apply(cluster_checks.endpoint),
+        }
+    )
 
 
 def _hub_args(config: StackConfig, cluster: KubernetesCluster) -> JupyterHubHostArgs:

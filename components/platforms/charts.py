@@ -29,6 +29,7 @@ CHARTS: Mapping[str, Chart] = {
         Chart("jupyterhub", "https://hub.jupyter.org/helm-chart/", "4.4.0"),
         Chart("traefik", "https://traefik.github.io/charts", "41.3.0"),
         Chart("dask-gateway", "https://helm.dask.org", "2026.3.0"),
+        Chart("nvidia-device-plugin", "https://nvidia.github.io/k8s-device-plugin", "0.20.0"),
     )
 }
 TIMEOUT = 900  # seconds for all pods of a release: images have to be pulled first
