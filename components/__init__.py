@@ -34,8 +34,12 @@ from .jupyterhub_host.login import LoginArgs, LoginKind, Lti13Args, OidcArgs
 from .jupyterhub_host.providers import OidcProvider
 from .jupyterhub_host.servers import NotebookImageArgs, ServerSizeArgs
 from .kubernetes_cluster.args import KubernetesClusterArgs
+from .kubernetes_cluster.device_plugin import DevicePlugin
+from .kubernetes_cluster.gpu import GpuArgs
 from .machine.args import HostArgs, SoftwareArgs, SshArgs
 from .machine.existing import ExistingHost
+from .monitoring.args import MonitoringArgs
+from .monitoring.component import Monitoring
 from .platforms.docker_host import DockerHost, DockerHostArgs
 from .platforms.kubernetes import KubernetesCluster
 from .platforms.site import PlaceArgs, Site, SiteArgs
@@ -67,6 +71,7 @@ __all__ = [
     "DaskClusterArgs",
     "DaskGatewayArgs",
     "DaskMachinesArgs",
+    "DevicePlugin",
     "DnsArgs",
     "DnsChallengeArgs",
     "DnsKind",
@@ -78,6 +83,7 @@ __all__ = [
     "ExamplesArgs",
     "ExistingHost",
     "FilesArgs",
+    "GpuArgs",
     "GroupArgs",
     "HostArgs",
     "HubSecretsArgs",
@@ -91,6 +97,8 @@ __all__ = [
     "LoginArgs",
     "LoginKind",
     "Lti13Args",
+    "Monitoring",
+    "MonitoringArgs",
     "NetworkArgs",
     "NetworkKind",
     "NotebookImageArgs",

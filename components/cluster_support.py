@@ -31,6 +31,7 @@ def in_cluster(config: Any) -> Iterator[Fault]:
     yield from _sizes(config)
     yield from _volumes(config)
     yield from _edge(config.proxy)
+    yield from _monitoring(config)
     if config.hub.pods.chart not in KNOWN_CHARTS:
         known = f"a version that values are mapped for: {', '.join(KNOWN_CHARTS)}"
         yield Fault(("hub.pods.chart", config.hub.pods.chart, known))
@@ -107,3 +108,12 @@ def _edge(proxy: Any) -> Iterator[Fault]:
     if kind == "self_signed" and own_class:
         why = "`cert_manager`, `provided` or `elsewhere`: the cluster's ingress has its own"
         yield Fault(("proxy.tls.kind", "self_signed", why))
+
+
+def _monitoring(config: Any) -> Iterator[Fault]:
+    args, kind = config.monitoring, config.cluster.kind.value
+    if args and args.metrics_server and kind in ("k3s", "gke"):
+        yield Fault(("monitoring.metrics_server", "True", f"`false`: {kind} has one"))
+    if args and args.host and args.host in map(str, config.proxy.tls.domains):
+        why = "a name of its own: pages of the hub's users must not reach Grafana's cookies"
+        yield Fault(("monitoring.host", args.host, why))

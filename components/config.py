@@ -26,6 +26,7 @@ from .jupyterhub_host.args import HubSecretsArgs, JupyterHubHostArgs
 from .kubernetes_cluster.args import KubernetesClusterArgs
 from .machine.args import HostArgs
 from .machine.desired import DATA
+from .monitoring.args import MonitoringArgs
 from .platforms.docker_host import DockerHostArgs
 from .platforms.site import SiteArgs
 from .shared_volume.args import SharedVolumeArgs
@@ -132,6 +133,13 @@ class StackSecretsArgs(HubSecretsArgs):
         description="Key that the certificate of `dask.machines` is made from, 64 hex digits.",
         change="replaces scheduler, workers and the hub container; notebooks start anew to connect",
     )
+    grafana_password: InputSecret | None = field(
+        None,
+        description="Password of `admin` in the Grafana of `monitoring`.",
+        change=(
+            "nothing in a Grafana that has one: `grafana cli admin reset-admin-password` in its pod"
+        ),
+    )
 
 
 class StackConfig(Args):
@@ -187,6 +195,11 @@ class StackConfig(Args):
         description="A Dask cluster shared by all users. Default: none.",
         change="adds or removes the cluster and replaces the hub container; servers go on",
     )
+    monitoring: MonitoringArgs | None = field(
+        None,
+        description="In a cluster: figures over time, and pages to look at them. Default: none.",
+        change="adds or removes it; its data stays. Replaces the hub's pod; servers go on",
+    )
     secrets: StackSecretsArgs = field(
         description="Secrets of the stack, made by `make setup`.", change="see its fields"
     )
@@ -214,6 +227,8 @@ class StackConfig(Args):
         missing = self.secrets.missing(self.hub.login.kind)
         if self.dask and self.dask.machines and self.secrets.dask_key is None:
             missing.append("dask_key")
+        if self.monitoring and self.secrets.grafana_password is None:
+            missing.append("grafana_password")
         if missing:
             raise ValueError(f"secrets are missing: {', '.join(missing)}; {_how_to_set(missing)}")
         return self

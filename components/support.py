@@ -22,6 +22,8 @@ _OF_CLUSTERS = dict.fromkeys(
     (
         "cluster",
         "dask.gateway",
+        "monitoring",
+        "spark",
         "hub.pods",
         "hub.values",
         "proxy.cluster",

@@ -6,20 +6,44 @@ from typing import Any
 
 import pulumi
 
-from components import JupyterHubHost, KubernetesCluster
+from components import JupyterHubHost, KubernetesCluster, Monitoring, TraefikProxy
+from components.args import secret
 from components.config import StackConfig
 from components.kubernetes_cluster import gpu
 from components.kubernetes_cluster.device_plugin import DevicePlugin
+from components.monitoring.kubernetes import for_hub as known_to_monitoring
 
 # Names of the charts' releases, which are the stack's own.
-RELEASES = ("gpu",)
+RELEASES = ("gpu", "monitoring", "monitoring-metrics", "monitoring-dashboard")
 
 
-def compose(config: StackConfig, cluster: KubernetesCluster, hub: JupyterHubHost) -> dict[str, Any]:
+def for_hub(config: StackConfig) -> dict[str, Any]:
+    """What the hub's chart has to know of them."""
+    return known_to_monitoring() if config.monitoring else {}
+
+
+def compose(
+    config: StackConfig, cluster: KubernetesCluster, hub: JupyterHubHost, proxy: TraefikProxy
+) -> dict[str, Any]:
     """Makes what the stack file asks for, and returns the outputs of it."""
     pools, sharing = config.cluster.pools, config.cluster.gpu.time_slicing
     for text in gpu.warnings(config.hub, pools, sharing):
         pulumi.log.warn(text)
     if config.cluster.brings_gpus:
         DevicePlugin("gpu", config.cluster.gpu, cluster)
-    return {}
+    return _monitoring(config, cluster, hub, proxy)
+
+
+def _monitoring(
+    config: StackConfig, cluster: KubernetesCluster, hub: JupyterHubHost, proxy: TraefikProxy
+) -> dict[str, Any]:
+    password = config.secrets.grafana_password
+    if not config.monitoring or password is None:
+        return {}
+    made = Monitoring("monitoring", config.monitoring, password, cluster, hub, proxy)
+    return {
+        "grafana_url": made.grafana_url,
+        "grafana_password": secret(password),
+        "dashboard_url": made.dashboard_url,
+        "ways_in": made.ways_in,
+    }

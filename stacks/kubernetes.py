@@ -36,7 +36,7 @@ def compose(stack: str, config: StackConfig) -> dict[str, Any]:
     hub = JupyterHubHost("hub", args, config.secrets, cluster, images, proxy, kept)
     if config.dask:
         DaskCluster("dask", config.dask, cluster, images, hub, kept["shared"])
-    beside = apps.compose(config, cluster, hub)
+    beside = apps.compose(config, cluster, hub, proxy)
     return (
         outputs(stack, config, hub)
         | beside
@@ -51,7 +51,6 @@ def compose(stack: str, config: StackConfig) -> dict[str, Any]:
 
 def _hub_args(config: StackConfig, cluster: KubernetesCluster) -> JupyterHubHostArgs:
     """The hub's args, which know of the gateway where there is one."""
-    if not config.dask:
-        return config.hub
-    values = merged(for_hub(cluster.named("dask")), config.hub.values)
+    known = merged(for_hub(cluster.named("dask")) if config.dask else {}, apps.for_hub(config))
+    values = merged(known, config.hub.values)
     return config.hub.model_copy(update={"values": values})

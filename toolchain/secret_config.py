@@ -44,9 +44,10 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "crypt_key": lambda: secrets.token_hex(32),
     "roster_key": lambda: secrets.token_hex(32),
     "dask_key": lambda: secrets.token_hex(32),
+    "grafana_password": lambda: secrets.token_urlsafe(24),
     "ssh_key": ssh_key,
 }
-_FOR_ANOTHER_MACHINE = {"dask_key", "ssh_key"}
+_FOR_ANOTHER_MACHINE = {"dask_key", "grafana_password", "ssh_key"}
 
 
 # `{secure: …}` on a line of its own below the key, or beside it.
