@@ -45,6 +45,8 @@ from .platforms.kubernetes import KubernetesCluster
 from .platforms.site import PlaceArgs, Site, SiteArgs
 from .shared_volume.args import Encryption, SharedVolumeArgs, SnapshotArgs, VolumeKind
 from .shared_volume.component import SharedVolume
+from .spark.args import SparkArgs
+from .spark.component import Spark
 from .traefik_proxy.args import (
     DnsChallengeArgs,
     RouteArgs,
@@ -117,6 +119,8 @@ __all__ = [
     "SizeArgs",
     "SnapshotArgs",
     "SoftwareArgs",
+    "Spark",
+    "SparkArgs",
     "SshArgs",
     "TcpRouteArgs",
     "TlsArgs",

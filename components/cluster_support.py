@@ -32,6 +32,7 @@ def in_cluster(config: Any) -> Iterator[Fault]:
     yield from _volumes(config)
     yield from _edge(config.proxy)
     yield from _monitoring(config)
+    yield from _spark(config)
     if config.hub.pods.chart not in KNOWN_CHARTS:
         known = f"a version that values are mapped for: {', '.join(KNOWN_CHARTS)}"
         yield Fault(("hub.pods.chart", config.hub.pods.chart, known))
@@ -117,3 +118,16 @@ def _monitoring(config: Any) -> Iterator[Fault]:
     if args and args.host and args.host in map(str, config.proxy.tls.domains):
         why = "a name of its own: pages of the hub's users must not reach Grafana's cookies"
         yield Fault(("monitoring.host", args.host, why))
+
+
+def _spark(config: Any) -> Iterator[Fault]:
+    args, pools = config.spark, config.cluster.pools
+    if not args:
+        return
+    if config.hub.pods.pull_secrets:
+        why = "images that nodes may pull by themselves: users' namespaces don't have these secrets"
+        yield Fault(("hub.pods.pull_secrets", ", ".join(config.hub.pods.pull_secrets), why))
+    labelled = [pool.name for pool in pools if pool.labels]
+    if args.pool and args.pool not in labelled:
+        there = ", ".join(labelled) or "none"
+        yield Fault(("spark.pool", args.pool, f"a pool with labels: {there}"))

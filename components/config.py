@@ -30,6 +30,7 @@ from .monitoring.args import MonitoringArgs
 from .platforms.docker_host import DockerHostArgs
 from .platforms.site import SiteArgs
 from .shared_volume.args import SharedVolumeArgs
+from .spark.args import SparkArgs
 from .support import faults
 from .traefik_proxy.args import LETS_ENCRYPT, TlsKind, TraefikProxyArgs
 
@@ -199,6 +200,11 @@ class StackConfig(Args):
         None,
         description="In a cluster: figures over time, and pages to look at them. Default: none.",
         change="adds or removes it; its data stays. Replaces the hub's pod; servers go on",
+    )
+    spark: SparkArgs | None = field(
+        None,
+        description="In a cluster: Spark, with executors of each user's own. Default: none.",
+        change="adds or removes it, and replaces the hub's pod; servers go on",
     )
     secrets: StackSecretsArgs = field(
         description="Secrets of the stack, made by `make setup`.", change="see its fields"

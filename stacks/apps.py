@@ -6,20 +6,28 @@ from typing import Any
 
 import pulumi
 
-from components import JupyterHubHost, KubernetesCluster, Monitoring, TraefikProxy
+from components import JupyterHubHost, KubernetesCluster, Monitoring, Spark, TraefikProxy
 from components.args import secret
 from components.config import StackConfig
 from components.kubernetes_cluster import gpu
 from components.kubernetes_cluster.device_plugin import DevicePlugin
-from components.monitoring.kubernetes import for_hub as known_to_monitoring
+from components.monitoring import kubernetes as monitoring
+from components.platforms.charts import merged
+from components.spark import kubernetes as spark
 
 # Names of the charts' releases, which are the stack's own.
 RELEASES = ("gpu", "monitoring", "monitoring-metrics", "monitoring-dashboard")
 
 
-def for_hub(config: StackConfig) -> dict[str, Any]:
+def for_hub(config: StackConfig, deployment: str) -> dict[str, Any]:
     """What the hub's chart has to know of them."""
-    return known_to_monitoring() if config.monitoring else {}
+    values = monitoring.for_hub() if config.monitoring else {}
+    if not config.spark:
+        return values
+    image = config.hub.images[0]
+    owner, pools = (image.uid, image.gid), config.cluster.pools
+    of_spark = spark.for_hub(config.spark, deployment=deployment, owner=owner, pools=pools)
+    return merged(values, of_spark)
 
 
 def compose(
@@ -31,6 +39,8 @@ def compose(
         pulumi.log.warn(text)
     if config.cluster.brings_gpus:
         DevicePlugin("gpu", config.cluster.gpu, cluster)
+    if config.spark:
+        Spark("spark", config.spark, cluster)
     return _monitoring(config, cluster, hub, proxy)
 
 

@@ -51,6 +51,7 @@ def compose(stack: str, config: StackConfig) -> dict[str, Any]:
 
 def _hub_args(config: StackConfig, cluster: KubernetesCluster) -> JupyterHubHostArgs:
     """The hub's args, which know of the gateway where there is one."""
-    known = merged(for_hub(cluster.named("dask")) if config.dask else {}, apps.for_hub(config))
+    dask = for_hub(cluster.named("dask")) if config.dask else {}
+    known = merged(dask, apps.for_hub(config, cluster.deployment))
     values = merged(known, config.hub.values)
     return config.hub.model_copy(update={"values": values})

@@ -316,7 +316,7 @@ def _dashboard(name: str, cluster: KubernetesCluster, parent: pulumi.Resource) -
     kubernetes.rbac.v1.RoleBinding(
         f"{name}-view",
         metadata=metadata,
-        role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        role_ref={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
         subjects=[account],
         opts=cluster.options(parent),
     )

@@ -185,7 +185,7 @@ def test_what_is_refused() -> None:
 def test_a_stack_with_monitoring_tells_its_hub() -> None:
     from stacks import kubernetes as wiring
 
-    cluster: Any = SimpleNamespace(named=f"{CLASS}-{{}}".format)
+    cluster: Any = SimpleNamespace(named=f"{CLASS}-{{}}".format, deployment=CLASS)
     own = {"hub": {"services": {"prometheus": {"display": True}}}}
     made = stack({})
     told = wiring._hub_args(made, cluster).values
