@@ -18,7 +18,7 @@ from .cloud_vm.component import CloudVM
 from .dask_cluster.args import DaskClusterArgs, DaskGatewayArgs, DaskMachinesArgs, for_notebooks
 from .dask_cluster.component import DaskCluster
 from .dask_cluster.machines import WorkerMachines
-from .dns.args import DnsArgs, DnsKind
+from .dns.args import DnsArgs, DnsKind, FailoverArgs, FailoverRole
 from .dns.component import DnsName
 from .errors import ConfigError
 from .images import BundledImage, EgressArgs, ImageArgs, ImageStore, bundled_image
@@ -84,6 +84,8 @@ __all__ = [
     "Encryption",
     "ExamplesArgs",
     "ExistingHost",
+    "FailoverArgs",
+    "FailoverRole",
     "FilesArgs",
     "GpuArgs",
     "GroupArgs",

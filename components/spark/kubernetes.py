@@ -273,7 +273,6 @@ def defaults(args: SparkArgs) -> str:
     found = {
         "spark.master": "k8s://https://kubernetes.default.svc",
         "spark.submit.deployMode": "client",
-        "spark.driver.bindAddress": "0.0.0.0",
         "spark.driver.port": _DRIVER,
         "spark.driver.blockManager.port": _BLOCKS,
         "spark.blockManager.port": _BLOCKS,

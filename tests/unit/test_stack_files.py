@@ -15,7 +15,10 @@ ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
 SECRETS = {
     name: {"secure": "x"}
-    for name in ("class_password", "admin_password", "cookie_secret", "crypt_key", "roster_key")
+    for name in (
+        *("class_password", "admin_password", "cookie_secret", "crypt_key", "roster_key"),
+        "oidc_client_secret",
+    )
 }
 
 

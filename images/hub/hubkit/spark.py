@@ -72,6 +72,7 @@ class SparkSpawner(PodSpawner):
         """Adds what differs between servers: the rest is in the notebooks' spark-defaults.conf."""
         own = {
             "spark.driver.host": "$(SPARK_DRIVER_HOST)",
+            "spark.driver.bindAddress": "$(SPARK_DRIVER_HOST)",  # executors are told this one
             "spark.kubernetes.namespace": self.executors,
             "spark.kubernetes.container.image": self.image,
             f"spark.kubernetes.executor.label.{_SERVER}": self.pod_name,

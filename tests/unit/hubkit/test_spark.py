@@ -178,6 +178,7 @@ def test_a_notebook_knows_its_executors(api: Api, monkeypatch: pytest.MonkeyPatc
     assert env["SPARK_DRIVER_HOST"] == {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
     told = env["PYSPARK_SUBMIT_ARGS"].split()
     assert "spark.driver.host=$(SPARK_DRIVER_HOST)" in told
+    assert "spark.driver.bindAddress=$(SPARK_DRIVER_HOST)" in told
     assert "spark.kubernetes.namespace=jupyterhub-class--spark--anna" in told
     assert "spark.kubernetes.container.image=ghcr.io/you/spark:1" in told
     assert told[-1] == "pyspark-shell"
