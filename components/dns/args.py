@@ -33,7 +33,7 @@ class FailoverArgs(Args):
 
     role: FailoverRole = field(
         description="`primary`: as long as it answers; `secondary`: while the primary doesn't.",
-        change="makes the record anew; change both stacks, the primary first",
+        change="makes the record anew; of two with one role the second is refused",
     )
     port: int = field(
         443,
