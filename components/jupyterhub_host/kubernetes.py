@@ -89,7 +89,6 @@ def create(
         storage_class=volumes["homes"].args.type or cluster.storage_class,
         ingress=proxy.made.ingress,
         pools=cluster.pools,
-        gpu_runtime=cluster.gpu_runtime,
         environment=images.egress.environment(),
     )
     release(
@@ -123,7 +122,6 @@ def chart_values(
     storage_class: str | None,
     ingress: Mapping[str, Any],
     pools: Sequence[PoolArgs] = (),
-    gpu_runtime: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Values:
     """The chart's values. What the hub's own code does (login, culling) is in `settings`."""
@@ -156,8 +154,8 @@ def chart_values(
             "initContainers": _folders(args, references[0], homes_kind),
             "networkPolicy": _network_policy(),
             "cloudMetadata": {"blockWithIptables": True, "ip": "169.254.169.254"},
-            "profileList": profiles(args, references, pools, gpu_runtime),
-            **_limits(_offered(args), pools, gpu_runtime),
+            "profileList": profiles(args, references, pools),
+            **_limits(_offered(args), pools),
         },
         "cull": {"enabled": False},  # the hub's own code does it, and knows busy kernels
         "prePuller": {
@@ -314,16 +312,13 @@ def _network_policy() -> Values:
 
 
 def profiles(
-    args: JupyterHubHostArgs,
-    references: Sequence[str],
-    pools: Sequence[PoolArgs] = (),
-    gpu_runtime: str | None = None,
+    args: JupyterHubHostArgs, references: Sequence[str], pools: Sequence[PoolArgs] = ()
 ) -> list[Values]:
     """The spawn page: a profile for each image, with the sizes as its choice. One choice: none."""
     if len(args.images) == 1 and len(args.sizes) < 2:
         return []
     return [
-        _profile(args, image, reference, pools, gpu_runtime, image is args.images[0])
+        _profile(args, image, reference, pools, image is args.images[0])
         for image, reference in zip(args.images, references, strict=True)
     ]
 
@@ -333,7 +328,6 @@ def _profile(
     image: NotebookImageArgs,
     reference: str,
     pools: Sequence[PoolArgs],
-    gpu_runtime: str | None,
     default: bool,
 ) -> Values:
     override: Values = {
@@ -350,14 +344,13 @@ def _profile(
         "default": default,
     }
     if not args.sizes:
-        limits = spawner_limits(image, pools, gpu_runtime)
-        return profile | {"kubespawner_override": override | limits}
+        return profile | {"kubespawner_override": override | spawner_limits(image, pools)}
     proposed = image.size or args.sizes[0].title
     choices = {
         slug(size.title): {
             "display_name": f"{size.title}: {size.description}" if size.description else size.title,
             "default": size.title == proposed,
-            "kubespawner_override": spawner_limits(size, pools, gpu_runtime),
+            "kubespawner_override": spawner_limits(size, pools),
         }
         for size in args.sizes
     }
@@ -372,9 +365,7 @@ def slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "x"
 
 
-def spawner_limits(
-    limits: LimitsArgs, pools: Sequence[PoolArgs] = (), gpu_runtime: str | None = None
-) -> Values:
+def spawner_limits(limits: LimitsArgs, pools: Sequence[PoolArgs] = ()) -> Values:
     """Limits in KubeSpawner's words; a missing one is said, for it may not be the default's."""
     gpus = {"nvidia.com/gpu": str(limits.gpus)} if limits.gpus else {}
     pool = pool_for(limits, pools)
@@ -386,16 +377,10 @@ def spawner_limits(
         "extra_resource_limits": gpus,
         "extra_resource_guarantees": gpus,
         **({"node_selector": pool.labels, "tolerations": pool.tolerations} if pool else {}),
-        **({"extra_pod_config": _runtime(limits, gpu_runtime)} if gpu_runtime else {}),
     }
 
 
-def _runtime(limits: LimitsArgs, gpu_runtime: str | None) -> Values:
-    """What the nodes' engine is told of a pod with a GPU; one without runs on any node."""
-    return {"runtimeClassName": gpu_runtime} if gpu_runtime and limits.gpus else {}
-
-
-def _limits(limits: LimitsArgs, pools: Sequence[PoolArgs], gpu_runtime: str | None) -> Values:
+def _limits(limits: LimitsArgs, pools: Sequence[PoolArgs]) -> Values:
     """The same in the chart's words, for who gets no choice."""
     gpus = {"nvidia.com/gpu": str(limits.gpus)} if limits.gpus else {}
     pool = pool_for(limits, pools)
@@ -407,7 +392,6 @@ def _limits(limits: LimitsArgs, pools: Sequence[PoolArgs], gpu_runtime: str | No
         "cpu": {"limit": limits.cpu_limit, "guarantee": limits.cpu_guarantee},
         "extraResource": {"limits": gpus, "guarantees": gpus},
         **({"extraTolerations": pool.tolerations} if pool else {}),
-        **({"extraPodConfig": runtime} if (runtime := _runtime(limits, gpu_runtime)) else {}),
     }
 
 

@@ -10,7 +10,7 @@ from pydantic import StringConstraints, model_validator
 
 from ..args import Args, InputSecret, field
 from ..machine.args import Cidr, HostArgs
-from .gpu import GpuArgs
+from .gpu import GpuArgs, marked
 from .pools import PoolArgs
 
 _ELSEWHERE = "refused by protected volumes, which can't move: make a new stack instead"
@@ -37,6 +37,8 @@ class Cloud(str, Enum):
 
 # The cloud that a managed cluster is in.
 _CLOUDS = {ClusterKind.eks: Cloud.aws, ClusterKind.gke: Cloud.gcp}
+# Made by the stack, and nothing in them offers GPUs.
+_WITHOUT_PLUGIN = (ClusterKind.k3s, ClusterKind.eks)
 # What only goes with some kinds.
 _GOES_WITH: dict[str, tuple[ClusterKind, ...]] = {
     "kubeconfig": (ClusterKind.existing,),
@@ -184,12 +186,7 @@ class KubernetesClusterArgs(Args):
         if self.gpu.device_plugin is not None:
             return self.gpu.device_plugin
         has = any(pool.gpus for pool in self.pools)
-        return has and self.kind in (ClusterKind.k3s, ClusterKind.eks)
-
-    @property
-    def gpu_runtime(self) -> str | None:
-        """The runtime class that pods with a GPU name; elsewhere it is what nodes have anyway."""
-        return "nvidia" if self.kind is ClusterKind.k3s else None
+        return has and self.kind in _WITHOUT_PLUGIN
 
     @property
     def in_cloud(self) -> Cloud | None:
@@ -221,6 +218,12 @@ class KubernetesClusterArgs(Args):
             raise ValueError("`servers` goes with `cloud`; give hosts `server: true`")
         if self.servers not in (1, 3):
             raise ValueError(f"servers is 1 or 3, not {self.servers}: others lose or gain nothing")
+        return self
+
+    @model_validator(mode="after")
+    def _nodes_with_gpus_say_so(self) -> Self:
+        if self.kind in _WITHOUT_PLUGIN:
+            object.__setattr__(self, "pools", [marked(pool) for pool in self.pools])
         return self
 
     @model_validator(mode="after")

@@ -25,7 +25,7 @@ class DevicePlugin(pulumi.ComponentResource):
             cluster,
             self,
             chart=CHARTS["nvidia-device-plugin"],
-            values=chart_values(args, cluster.pools, cluster.gpu_runtime),
+            values=chart_values(args, cluster.pools),
             own=args.values,
         )
         self.register_outputs({})

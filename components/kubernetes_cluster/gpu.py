@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..jupyterhub_host.servers import LimitsArgs
 
 _CONFIG = "shared"
-# Said by whoever makes the nodes, and the label that the plugin's own chart looks for.
+# The label that the plugin's own chart looks for.
 HAS_GPU = "nvidia.com/gpu.present"
 
 
@@ -46,9 +46,14 @@ class GpuArgs(Args):
     )
 
 
-def chart_values(
-    args: GpuArgs, pools: Sequence[PoolArgs], runtime: str | None = None
-) -> dict[str, Any]:
+def marked(pool: PoolArgs) -> PoolArgs:
+    """A pool whose nodes the stack makes: those with GPUs say so."""
+    if not pool.gpus:
+        return pool
+    return pool.model_copy(update={"labels": {HAS_GPU: "true", **pool.labels}})
+
+
+def chart_values(args: GpuArgs, pools: Sequence[PoolArgs]) -> dict[str, Any]:
     """The chart's values: one pod on each node with GPUs, whatever keeps other pods off it."""
     tolerations: list[dict[str, Any]] = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
     for pool in _with_gpus(pools):
@@ -57,7 +62,6 @@ def chart_values(
     return {
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": nodes}},
         "tolerations": tolerations,
-        "runtimeClassName": runtime,
         "config": _sharing(args.time_slicing),
     }
 

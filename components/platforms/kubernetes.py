@@ -43,7 +43,6 @@ class KubernetesCluster:
         storage_class: of new volumes; None is the cluster's default.
         gate: what everything in the cluster waits for: its namespace is there.
         pools: its nodes by size, as far as they are said.
-        gpu_runtime: the runtime class of pods with a GPU; None is the nodes' own.
     """
 
     platform: ClassVar[str] = "kubernetes"
@@ -56,7 +55,6 @@ class KubernetesCluster:
     storage_class: str | None = None
     gate: pulumi.Resource | None = None
     pools: tuple[PoolArgs, ...] = ()
-    gpu_runtime: str | None = None
 
     @classmethod
     def connect(
@@ -79,7 +77,6 @@ class KubernetesCluster:
             args.storage_class,
             made,
             tuple(args.pools),
-            args.gpu_runtime,
         )
 
     def named(self, role: str) -> str:

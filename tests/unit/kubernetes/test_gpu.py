@@ -18,7 +18,6 @@ from components.kubernetes_cluster.pools import PoolArgs
 from components.platforms.charts import merged
 from tests.unit.kubernetes.test_checks import ASKED
 from tests.unit.kubernetes.test_hub_values import HUB, MINIMAL, PYTHON, stack
-from tests.unit.kubernetes.values import hub_values
 
 SMALL = PoolArgs(name="small")
 GPUS = PoolArgs(
@@ -29,7 +28,7 @@ ONE = ServerSizeArgs(title="GPU", gpus=1)
 
 
 def test_the_plugin_is_on_nodes_with_gpus_whatever_keeps_others_off() -> None:
-    assert gpu.chart_values(gpu.GpuArgs(), [SMALL, GPUS], "nvidia") == {
+    assert gpu.chart_values(gpu.GpuArgs(), [SMALL, GPUS]) == {
         "affinity": {
             "nodeAffinity": {
                 "requiredDuringSchedulingIgnoredDuringExecution": {
@@ -44,7 +43,6 @@ def test_the_plugin_is_on_nodes_with_gpus_whatever_keeps_others_off() -> None:
             {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
             {"key": "gpu", "effect": "NoSchedule", "operator": "Equal", "value": "yes"},
         ],
-        "runtimeClassName": "nvidia",
         "config": {"map": {}, "default": ""},
     }
 
@@ -68,9 +66,9 @@ def test_servers_that_share_a_gpu_take_turns_and_ask_for_one() -> None:
 
 
 def test_ones_own_values_win() -> None:
-    own = gpu.GpuArgs(values={"gfd": {"enabled": True}, "runtimeClassName": None})
-    found = merged(gpu.chart_values(own, [GPUS], "nvidia"), own.values)
-    assert found["gfd"] == {"enabled": True} and found["runtimeClassName"] is None
+    own = gpu.GpuArgs(values={"gfd": {"enabled": True}, "tolerations": []})
+    found = merged(gpu.chart_values(own, [GPUS]), own.values)
+    assert found["gfd"] == {"enabled": True} and found["tolerations"] == []
 
 
 @pytest.mark.parametrize(
@@ -137,17 +135,11 @@ def test_a_node_whose_gpus_are_not_offered_yet_is_no_obstacle() -> None:
     assert [found.path for found in checks.check(coming, facts)] == ["cluster.storage_class"]
 
 
-def test_on_k3s_a_pod_with_a_gpu_names_the_runtime_and_others_do_not() -> None:
-    sizes = [{"title": "CPU"}, {"title": "GPU", "gpus": 1}]
-    made = stack(images=[PYTHON], sizes=sizes)
-    choices = hub_values(made, gpu_runtime="nvidia")["singleuser"]["profileList"][0][
-        "profile_options"
-    ]["size"]["choices"]
-    told = {
-        name: each["kubespawner_override"]["extra_pod_config"] for name, each in choices.items()
-    }
-    assert told == {"cpu": {}, "gpu": {"runtimeClassName": "nvidia"}}
-    one = stack(images=[PYTHON | {"gpus": 1}])
-    values = hub_values(one, gpu_runtime="nvidia")["singleuser"]
-    assert values["extraPodConfig"] == {"runtimeClassName": "nvidia"}
-    assert "extraPodConfig" not in hub_values(one)["singleuser"]
+def test_nodes_that_the_stack_makes_say_that_they_have_gpus() -> None:
+    """The device plugin goes by it, and so do servers with a GPU."""
+    made = KubernetesClusterArgs(kind="eks", api_from=OWN, pools=[SMALL, GPUS])
+    label = {"nvidia.com/gpu.present": "true"}
+    assert [pool.labels for pool in made.pools] == [{}, label | {"pool": "gpu"}]
+    there = KubernetesClusterArgs(pools=[GPUS])
+    assert there.pools[0].labels == {"pool": "gpu"}
+    assert KubernetesClusterArgs(**made.model_dump(exclude_unset=True)).pools == made.pools

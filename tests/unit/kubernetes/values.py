@@ -18,7 +18,7 @@ def read(name: str) -> StackConfig:
     return config.read_file(FIXTURES / f"kubernetes.happy.{name}.yaml")
 
 
-def hub_values(stack: StackConfig, gpu_runtime: str | None = None) -> dict[str, Any]:
+def hub_values(stack: StackConfig) -> dict[str, Any]:
     args = stack.hub
     values = hub.chart_values(
         args,
@@ -42,7 +42,6 @@ def hub_values(stack: StackConfig, gpu_runtime: str | None = None) -> dict[str, 
             stack.proxy, "jupyterhub-test-proxy", list(stack.proxy.tls.domains), "certificate"
         ),
         pools=stack.cluster.pools,
-        gpu_runtime=gpu_runtime,
         environment={"HTTPS_PROXY": "http://proxy.example.org"},
     )
     return merged(values, args.values)
