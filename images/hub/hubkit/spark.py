@@ -166,7 +166,7 @@ def of_driver(told: Told, driver: dict[str, Any], namespace: str) -> dict[str, A
 
 def of_executors(told: Told, driver: dict[str, Any], hub: str) -> dict[str, Any]:
     """Executors reach each other, their driver, DNS and the internet; nobody else reaches them."""
-    among = {"podSelector": {}}
+    among: dict[str, Any] = {"podSelector": {}}
     drivers = {"namespaceSelector": _named(hub), **driver}
     internet = {"ipBlock": {"cidr": "0.0.0.0/0", "except": _PRIVATE}}
     further = [{"ipBlock": {"cidr": each}} for each in told.reach]
