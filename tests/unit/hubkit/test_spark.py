@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hubkit import spark
@@ -18,6 +19,7 @@ from traitlets.config import Config
 from components import SparkArgs
 from components.spark.kubernetes import document
 
+T = TypeVar("T")
 TOLD = Told.model_validate(
     json.loads(json.dumps(document(SparkArgs(reach=["10.9.0.0/16"]), "jupyterhub-class", "spark")))
 )
@@ -54,6 +56,15 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     return made
 
 
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """In a loop of its own: other tests keep theirs."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
+
+
 def spawner(name: str = "anna") -> SparkSpawner:
     user = SimpleNamespace(name=name, id=7, url="/user/x", server=None, admin=False)
     made = SparkSpawner(user=user, config=Config(), told=TOLD, _mock=True)
@@ -62,7 +73,7 @@ def spawner(name: str = "anna") -> SparkSpawner:
 
 
 def prepared(api: Api, name: str = "anna") -> Api:
-    asyncio.run(spark.prepare(spawner(name)))
+    run(spark.prepare(spawner(name)))
     return api
 
 
@@ -162,11 +173,11 @@ def test_without_walls_no_server_starts(api: Api, monkeypatch: pytest.MonkeyPatc
         return "address"
 
     monkeypatch.setattr(KubeSpawner, "_start", start)
-    assert asyncio.run(spawner()._start()) == "address"
+    assert run(spawner()._start()) == "address"
     assert started == ["jupyterhub-class--spark--anna"]
     api.broken = 403
     with pytest.raises(ApiException):
-        asyncio.run(spawner()._start())
+        run(spawner()._start())
     assert len(started) == 1
 
 
@@ -190,13 +201,13 @@ def test_executors_go_with_their_server(api: Api, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(KubeSpawner, "stop", stop)
     made = spawner()
-    asyncio.run(made.stop(now=True))
+    run(made.stop(now=True))
     assert [name for name, _ in api.asked] == ["stop", "delete_collection_namespaced_pod"]
     ((where, options),) = api.named("delete_collection_namespaced_pod")
     assert where == "jupyterhub-class--spark--anna"
     assert options == {"label_selector": f"pulumi-jupyterhub/server={made.pod_name}"}
     api.broken = 500
-    asyncio.run(made.stop())  # it is stopped all the same
+    run(made.stop())  # it is stopped all the same
 
 
 def test_a_hub_without_spark_is_told_nothing(
