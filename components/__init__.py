@@ -18,7 +18,7 @@ from .cloud_vm.component import CloudVM
 from .dask_cluster.args import DaskClusterArgs, DaskGatewayArgs, DaskMachinesArgs, for_notebooks
 from .dask_cluster.component import DaskCluster
 from .dask_cluster.machines import WorkerMachines
-from .dns.args import DnsArgs, DnsKind
+from .dns.args import DnsArgs, DnsKind, FailoverArgs, FailoverRole
 from .dns.component import DnsName
 from .errors import ConfigError
 from .images import BundledImage, EgressArgs, ImageArgs, ImageStore, bundled_image
@@ -35,14 +35,20 @@ from .jupyterhub_host.providers import OidcProvider
 from .jupyterhub_host.servers import NotebookImageArgs, ServerSizeArgs
 from .kubernetes_cluster.args import ClusterHostArgs, ClusterKind, KubernetesClusterArgs
 from .kubernetes_cluster.component import Cluster
+from .kubernetes_cluster.device_plugin import DevicePlugin
+from .kubernetes_cluster.gpu import GpuArgs
 from .kubernetes_cluster.pools import PoolArgs
 from .machine.args import HostArgs, SoftwareArgs, SshArgs
 from .machine.existing import ExistingHost
+from .monitoring.args import MonitoringArgs
+from .monitoring.component import Monitoring
 from .platforms.docker_host import DockerHost, DockerHostArgs
 from .platforms.kubernetes import KubernetesCluster
 from .platforms.site import PlaceArgs, Site, SiteArgs
 from .shared_volume.args import Encryption, SharedVolumeArgs, SnapshotArgs, VolumeKind
 from .shared_volume.component import SharedVolume
+from .spark.args import SparkArgs
+from .spark.component import Spark
 from .traefik_proxy.args import (
     DnsChallengeArgs,
     RouteArgs,
@@ -72,6 +78,7 @@ __all__ = [
     "DaskClusterArgs",
     "DaskGatewayArgs",
     "DaskMachinesArgs",
+    "DevicePlugin",
     "DnsArgs",
     "DnsChallengeArgs",
     "DnsKind",
@@ -82,7 +89,10 @@ __all__ = [
     "Encryption",
     "ExamplesArgs",
     "ExistingHost",
+    "FailoverArgs",
+    "FailoverRole",
     "FilesArgs",
+    "GpuArgs",
     "GroupArgs",
     "HostArgs",
     "HubSecretsArgs",
@@ -96,6 +106,8 @@ __all__ = [
     "LoginArgs",
     "LoginKind",
     "Lti13Args",
+    "Monitoring",
+    "MonitoringArgs",
     "NetworkArgs",
     "NetworkKind",
     "NotebookImageArgs",
@@ -115,6 +127,8 @@ __all__ = [
     "SizeArgs",
     "SnapshotArgs",
     "SoftwareArgs",
+    "Spark",
+    "SparkArgs",
     "SshArgs",
     "TcpRouteArgs",
     "TlsArgs",

@@ -39,6 +39,8 @@ def in_cluster(config: Any) -> Iterator[Fault]:
     if config.cluster.kind is ClusterKind.k3s:
         yield from _own_disks(config)
         yield from _machines(config)
+    yield from _monitoring(config)
+    yield from _spark(config)
     if config.hub.pods.chart not in KNOWN_CHARTS:
         known = f"a version that values are mapped for: {', '.join(KNOWN_CHARTS)}"
         yield Fault(("hub.pods.chart", config.hub.pods.chart, known))
@@ -72,6 +74,9 @@ def _sizes(config: Any) -> Iterator[Fault]:
                     yield Fault((f"{path}.{name}", found, f"not on kubernetes: {why}"))
             if kind == "sizes" or not config.hub.sizes:
                 yield from _fits(path, limits, config.cluster.pools)
+            if limits.gpus > 1 and config.cluster.gpu.time_slicing > 1:
+                why = "1 while servers take turns (cluster.gpu.time_slicing): two turns are no more"
+                yield Fault((f"{path}.gpus", str(limits.gpus), why))
 
 
 def _fits(path: str, limits: LimitsArgs, pools: Any) -> Iterator[Fault]:
@@ -179,3 +184,25 @@ def _machines(config: Any) -> Iterator[Fault]:
     if not vm.image and vm.os not in _KNOWN_OS:
         known = " or ".join(f"`{each.value}`" for each in _KNOWN_OS)
         yield Fault(("vm.os", vm.os.value, f"{known} for k3s: others need its SELinux policy"))
+
+
+def _monitoring(config: Any) -> Iterator[Fault]:
+    args, kind = config.monitoring, config.cluster.kind.value
+    if args and args.metrics_server and kind in ("k3s", "gke"):
+        yield Fault(("monitoring.metrics_server", "True", f"`false`: {kind} has one"))
+    if args and args.host and args.host in map(str, config.proxy.tls.domains):
+        why = "a name of its own: pages of the hub's users must not reach Grafana's cookies"
+        yield Fault(("monitoring.host", args.host, why))
+
+
+def _spark(config: Any) -> Iterator[Fault]:
+    args, pools = config.spark, config.cluster.pools
+    if not args:
+        return
+    if config.hub.pods.pull_secrets:
+        why = "images that nodes may pull by themselves: users' namespaces don't have these secrets"
+        yield Fault(("hub.pods.pull_secrets", ", ".join(config.hub.pods.pull_secrets), why))
+    labelled = [pool.name for pool in pools if pool.labels]
+    if args.pool and args.pool not in labelled:
+        there = ", ".join(labelled) or "none"
+        yield Fault(("spark.pool", args.pool, f"a pool with labels: {there}"))

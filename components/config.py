@@ -26,9 +26,11 @@ from .jupyterhub_host.args import HubSecretsArgs, JupyterHubHostArgs
 from .kubernetes_cluster.args import ClusterKind, KubernetesClusterArgs
 from .machine.args import HostArgs
 from .machine.desired import DATA
+from .monitoring.args import MonitoringArgs
 from .platforms.docker_host import DockerHostArgs
 from .platforms.site import SiteArgs
 from .shared_volume.args import SharedVolumeArgs
+from .spark.args import SparkArgs
 from .support import faults
 from .traefik_proxy.args import LETS_ENCRYPT, TlsKind, TraefikProxyArgs
 
@@ -132,6 +134,13 @@ class StackSecretsArgs(HubSecretsArgs):
         description="What the nodes of a k3s cluster join by.",
         change="refused by k3s: `k3s token rotate` changes it, before it is changed here",
     )
+    grafana_password: InputSecret | None = field(
+        None,
+        description="Password of `admin` in the Grafana of `monitoring`.",
+        change=(
+            "nothing in a Grafana that has one: `grafana cli admin reset-admin-password` in its pod"
+        ),
+    )
 
 
 class StackConfig(Args):
@@ -189,6 +198,16 @@ class StackConfig(Args):
         description="A Dask cluster shared by all users. Default: none.",
         change="adds or removes the cluster and replaces the hub container; servers go on",
     )
+    monitoring: MonitoringArgs | None = field(
+        None,
+        description="In a cluster: figures over time, and pages to look at them. Default: none.",
+        change="adds or removes it; its data stays. Replaces the hub's pod; servers go on",
+    )
+    spark: SparkArgs | None = field(
+        None,
+        description="In a cluster: Spark, with executors of each user's own. Default: none.",
+        change="adds or removes it, and replaces the hub's pod; servers go on",
+    )
     secrets: StackSecretsArgs = field(
         description="Secrets of the stack, made by `make setup`.", change="see its fields"
     )
@@ -220,6 +239,8 @@ class StackConfig(Args):
             missing.append("dask_key")
         if self.cluster.kind is ClusterKind.k3s and not self.cluster_token:
             missing.append("cluster_token")
+        if self.monitoring and self.secrets.grafana_password is None:
+            missing.append("grafana_password")
         if missing:
             raise ValueError(f"secrets are missing: {', '.join(missing)}; {_how_to_set(missing)}")
         return self

@@ -37,6 +37,7 @@ class BundledImage(str, Enum):
     ml = "ml"
     root = "root"
     rstudio = "rstudio"
+    spark = "spark"
 
 
 def bundled_image(name: str) -> Path:

@@ -16,11 +16,14 @@ from .shared_volume.args import KEPT
 _HOSTS = "machines that exist go with platform `host`; here give dask.machines.count"
 # platform → path in the stack file (`path=value` for one value only) → why, and what to do.
 _CLUSTERS_OWN = "the cluster has a network of its own"
+_NO_FAILOVER = "its DNS asks no hub whether it answers; point the record elsewhere by hand"
 _NO_CLUSTER = "goes with platform `kubernetes`"
 _OF_CLUSTERS = dict.fromkeys(
     (
         "cluster",
         "dask.gateway",
+        "monitoring",
+        "spark",
         "hub.pods",
         "hub.values",
         "proxy.cluster",
@@ -66,6 +69,7 @@ LACKS: Mapping[str, Mapping[str, str]] = {
         "host": "goes with platform `host`",
         "dask.machines.hosts": _HOSTS,
         "docker": "the engine is the one on the VM",
+        "dns.failover": _NO_FAILOVER,
         "vm.network.kind=flat": "every VM is in a VPC network: `own` or `existing`",
         "vm.network.address_pool": "addresses come from no pool",
         "vm.network.security_groups": "firewall rules go by the VM's tag, which is its name",
@@ -75,6 +79,7 @@ LACKS: Mapping[str, Mapping[str, str]] = {
         "host": "goes with platform `host`",
         "dask.machines.hosts": _HOSTS,
         "docker": "the engine is the one on the VM",
+        "dns.failover": _NO_FAILOVER,
         "vm.spot": "there is no common way to ask for it; use a flavor that is preemptible",
         "vm.network.public_address=ephemeral": "a floating IP is `fixed`, or there is `none`",
         "vm.deletion_protection": "Nova's lock is not in the provider; disks are protected",
@@ -129,6 +134,7 @@ def faults(config: Any) -> Iterator[Fault]:
     yield from _user_data(config)
     yield from _gpus(config)
     yield from _subdomains(config)
+    yield from _failover(config)
     yield from _buckets(config)
     yield from _quota(config)
     if platform == "kubernetes":
@@ -173,6 +179,14 @@ def _subdomains(config: Any) -> Iterator[Fault]:
         yield Fault(("proxy.tls.kind", tls.kind.value, why))
     elif not names or f"*.{names[0]}" not in names:
         yield Fault(("proxy.tls.domains", ", ".join(names) or "nothing", wanted))
+
+
+def _failover(config: Any) -> Iterator[Fault]:
+    """The name leads to the other hub: nothing can be proved by it."""
+    tls = config.proxy.tls
+    if config.dns.failover and tls.kind.value == "acme" and not tls.dns:
+        why = "a DNS provider: by HTTP only the hub that the name leads to gets a certificate"
+        yield Fault(("proxy.tls.dns", "nothing", why))
 
 
 def _buckets(config: Any) -> Iterator[Fault]:

@@ -16,6 +16,8 @@ from components.kubernetes_cluster.checks import Asked
 from components.kubernetes_cluster.checks import check as findings_of
 from components.platforms.kubernetes import kubeconfig_text
 
+from . import apps
+
 KEPT = ("homes", "shared", "state", "certificates")
 _UNKNOWN = "<looked up: the cluster's id>"
 
@@ -75,12 +77,13 @@ def _asked(config: StackConfig, deployment: str) -> Asked:
     }
     return Asked(
         namespace=config.cluster.namespace or deployment,
-        releases=[f"{deployment}-{name}" for name in ("proxy", "hub", "dask")],
+        releases=[f"{deployment}-{name}" for name in ("proxy", "hub", "dask", *apps.RELEASES)],
         storage_class=config.cluster.storage_class,
         ingress_class=config.proxy.cluster.ingress_class,
         volumes={name: getattr(config.volumes, name) for name in KEPT},
         sizes=sizes,
         has_pools=bool(config.cluster.pools),
+        brings_gpus=config.cluster.brings_gpus,
     )
 
 

@@ -18,8 +18,8 @@ from components.dask_cluster.kubernetes import for_hub
 from components.jupyterhub_host.args import JupyterHubHostArgs
 from components.platforms.charts import merged
 
+from . import apps, cluster_checks
 from . import cluster as own
-from . import cluster_checks
 from .outputs import outputs
 
 KEPT = ("homes", "shared", "state", "certificates")
@@ -35,13 +35,18 @@ def compose(stack: str, config: StackConfig) -> dict[str, Any]:
     hub = JupyterHubHost("hub", args, config.secrets, cluster, images, proxy, kept)
     if config.dask:
         DaskCluster("dask", config.dask, cluster, images, hub, kept["shared"])
-    return outputs(stack, config, hub) | {
-        "hub_url": hub.url,
-        "namespace": cluster.namespace,
-        "kubeconfig": cluster.kubeconfig,
-        "api_endpoint": cluster.kubeconfig.apply(cluster_checks.endpoint),
-        **own.outputs(made),
-    }
+    beside = apps.compose(config, cluster, hub, proxy)
+    return (
+        outputs(stack, config, hub)
+        | beside
+        | {
+            "hub_url": hub.url,
+            "namespace": cluster.namespace,
+            "kubeconfig": cluster.kubeconfig,
+            "api_endpoint": cluster.kubeconfig.apply(cluster_checks.endpoint),
+        }
+        | own.outputs(made)
+    )
 
 
 def _cluster(
@@ -59,7 +64,7 @@ def _cluster(
 
 def _hub_args(config: StackConfig, cluster: KubernetesCluster) -> JupyterHubHostArgs:
     """The hub's args, which know of the gateway where there is one."""
-    if not config.dask:
-        return config.hub
-    values = merged(for_hub(cluster.named("dask")), config.hub.values)
+    dask = for_hub(cluster.named("dask")) if config.dask else {}
+    known = merged(dask, apps.for_hub(config, cluster.deployment))
+    values = merged(known, config.hub.values)
     return config.hub.model_copy(update={"values": values})

@@ -45,9 +45,17 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "roster_key": lambda: secrets.token_hex(32),
     "dask_key": lambda: secrets.token_hex(32),
     "cluster_token": lambda: secrets.token_hex(32),
+    "grafana_password": lambda: secrets.token_urlsafe(24),
     "ssh_key": ssh_key,
 }
-_FOR_ANOTHER_MACHINE = {"dask_key", "ssh_key"}
+# Not every stack needs these: what its file says where it does.
+_ELSEWHERE = r"^ {2}jupyterhub:platform: *[\"']?(?!local\b)\w"
+_ONLY_WITH: Mapping[str, str] = {
+    "dask_key": _ELSEWHERE,
+    "ssh_key": _ELSEWHERE,
+    "cluster_token": r"\bkind: *[\"']?k3s\b",
+    "grafana_password": r"^ {2}jupyterhub:monitoring:",
+}
 
 
 # `{secure: …}` on a line of its own below the key, or beside it.
@@ -78,8 +86,5 @@ def missing(stack_file: Path) -> list[str]:
 def _lacking(text: str) -> list[str]:
     block = _BLOCK.search(text)
     present = set(re.findall(r"^ {4}(\w+):", block[1], re.M)) if block else set()
-    if re.search(r"^ {2}jupyterhub:platform: *[\"']?local\b", text, re.M):
-        present |= _FOR_ANOTHER_MACHINE
-    if not re.search(r"\bkind: *[\"']?k3s\b", text):
-        present.add("cluster_token")
-    return [name for name in MAKERS if name not in present]
+    needless = {name for name, sign in _ONLY_WITH.items() if not re.search(sign, text, re.M)}
+    return [name for name in MAKERS if name not in present | needless]

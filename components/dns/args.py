@@ -18,6 +18,44 @@ class DnsKind(str, Enum):
     none = "none"
 
 
+class FailoverRole(str, Enum):
+    """Which of two hubs the name leads to."""
+
+    primary = "primary"
+    secondary = "secondary"
+
+
+class FailoverArgs(Args):
+    """Two hubs of one name: it leads to the primary, and to the secondary while that one is down.
+
+    Each is a stack of its own, with the same `name` and `zone`.
+    """
+
+    role: FailoverRole = field(
+        description="`primary`: as long as it answers; `secondary`: while the primary doesn't.",
+        change="makes the record anew; of two with one role the second is refused",
+    )
+    port: int = field(
+        443,
+        ge=1,
+        le=65535,
+        description="Port that the primary is asked at, by HTTPS and from everywhere.",
+        change="makes the health check anew",
+    )
+    every: int = field(
+        30,
+        unit="seconds",
+        description="How often the primary is asked; three silences count. Allowed: 10, 30.",
+        change="makes the health check anew",
+    )
+
+    @model_validator(mode="after")
+    def _every_is_offered(self) -> Self:
+        if self.every not in (10, 30):
+            raise ValueError(f"every is 10 or 30 seconds, not {self.every}")
+        return self
+
+
 class DnsArgs(Args):
     """The name that browsers use."""
 
@@ -52,6 +90,11 @@ class DnsArgs(Args):
     ttl: int = field(
         300, ge=30, le=86400, unit="seconds", description="Lifetime of a record.", change="in place"
     )
+    failover: FailoverArgs | None = field(
+        None,
+        description="On AWS, with `managed`: another hub takes the name over. Default: none.",
+        change="makes the record anew: a moment without the name",
+    )
 
     _name = matching(
         r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}",
@@ -68,4 +111,6 @@ class DnsArgs(Args):
             raise ValueError("name goes with kind `managed` or `none`")
         if self.kind is not DnsKind.managed and self.zone:
             raise ValueError("zone goes with kind `managed`")
+        if self.failover and self.kind is not DnsKind.managed:
+            raise ValueError("failover goes with kind `managed`")
         return self

@@ -12,6 +12,7 @@ from pydantic import StringConstraints, model_validator
 from ..args import Args, InputSecret, field
 from ..machine.args import Cidr, HostArgs
 from ..shared_volume.args import SharedVolumeArgs, VolumeKind
+from .gpu import GpuArgs, marked
 from .pools import PoolArgs
 
 _ELSEWHERE = "refused by protected volumes, which can't move: make a new stack instead"
@@ -38,6 +39,8 @@ class Cloud(str, Enum):
 
 # The cloud that a managed cluster is in.
 _CLOUDS = {ClusterKind.eks: Cloud.aws, ClusterKind.gke: Cloud.gcp}
+# Made by the stack, and nothing in them offers GPUs.
+_WITHOUT_PLUGIN = (ClusterKind.k3s, ClusterKind.eks)
 # What only goes with some kinds.
 _GOES_WITH: dict[str, tuple[ClusterKind, ...]] = {
     "kubeconfig": (ClusterKind.existing,),
@@ -207,6 +210,17 @@ class KubernetesClusterArgs(Args):
         ),
         change="see its fields",
     )
+    gpu: GpuArgs = field(
+        GpuArgs(), description="How GPUs of its nodes are offered.", change="see its fields"
+    )
+
+    @property
+    def brings_gpus(self) -> bool:
+        """Whether the stack installs what offers GPUs to servers."""
+        if self.gpu.device_plugin is not None:
+            return self.gpu.device_plugin
+        has = any(pool.gpus for pool in self.pools)
+        return has and self.kind in _WITHOUT_PLUGIN
 
     @property
     def in_cloud(self) -> Cloud | None:
@@ -267,6 +281,23 @@ class KubernetesClusterArgs(Args):
             raise ValueError("`servers` goes with `cloud`; give hosts `server: true`")
         if self.servers not in (1, 3):
             raise ValueError(f"servers is 1 or 3, not {self.servers}: others lose or gain nothing")
+        return self
+
+    @model_validator(mode="after")
+    def _nodes_with_gpus_say_so(self) -> Self:
+        if self.kind in _WITHOUT_PLUGIN:
+            object.__setattr__(self, "pools", [marked(pool) for pool in self.pools])
+        return self
+
+    @model_validator(mode="after")
+    def _gpus_are_offered_once(self) -> Self:
+        if self.kind is ClusterKind.gke and self.gpu.device_plugin:
+            raise ValueError("gpu.device_plugin: GKE brings its own; two would fight: leave it out")
+        if self.gpu.time_slicing > 1 and not self.brings_gpus:
+            raise ValueError(
+                "gpu.time_slicing is done by the stack's own device plugin: give a pool with "
+                "`gpus` with k3s or eks, or `gpu.device_plugin: true` where the cluster has none"
+            )
         return self
 
     @model_validator(mode="after")

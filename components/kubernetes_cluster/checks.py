@@ -20,6 +20,7 @@ class Asked:
         volumes: by their name in the stack file.
         sizes: of servers, by their path in the stack file.
         has_pools: the nodes of `sizes` are said in the stack file, or made with it.
+        brings_gpus: nodes offer their GPUs only once the stack's device plugin is there.
     """
 
     namespace: str
@@ -29,6 +30,7 @@ class Asked:
     volumes: Mapping[str, SharedVolumeArgs]
     sizes: Mapping[str, LimitsArgs]
     has_pools: bool = False
+    brings_gpus: bool = False
 
 
 def check(asked: Asked, facts: Facts) -> list[Finding]:
@@ -80,13 +82,13 @@ def _sizes(asked: Asked, facts: Facts) -> Iterator[Finding]:
     if not facts.nodes or asked.has_pools:  # an autoscaler may bring other nodes
         return
     for path, limits in asked.sizes.items():
-        if not any(_holds(node, limits) for node in facts.nodes):
+        if not any(_holds(node, limits, asked.brings_gpus) for node in facts.nodes):
             largest = max(facts.nodes, key=lambda node: (node.gpus, node.memory))
             yield _refused(path, needs(limits), f"what a node has: at most {_has(largest)}")
 
 
-def _holds(node: Node, limits: LimitsArgs) -> bool:
-    fits = limits.gpus <= node.gpus and limits.cpu_guarantee <= node.cpus
+def _holds(node: Node, limits: LimitsArgs, brings_gpus: bool) -> bool:
+    fits = (brings_gpus or limits.gpus <= node.gpus) and limits.cpu_guarantee <= node.cpus
     return fits and int(limits.memory_guarantee) <= node.memory
 
 

@@ -30,6 +30,12 @@ CHARTS: Mapping[str, Chart] = {
         Chart("traefik", "https://traefik.github.io/charts", "41.3.0"),
         Chart("dask-gateway", "https://helm.dask.org", "2026.3.0"),
         Chart("cluster-autoscaler", "https://kubernetes.github.io/autoscaler", "9.59.0"),
+        Chart(
+            "kube-prometheus-stack", "https://prometheus-community.github.io/helm-charts", "88.5.3"
+        ),
+        Chart("metrics-server", "https://kubernetes-sigs.github.io/metrics-server/", "3.13.1"),
+        Chart("headlamp", "https://kubernetes-sigs.github.io/headlamp/", "0.45.0"),
+        Chart("nvidia-device-plugin", "https://nvidia.github.io/k8s-device-plugin", "0.20.0"),
     )
 }
 TIMEOUT = 900  # seconds for all pods of a release: images have to be pulled first

@@ -16,12 +16,8 @@ FILES = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
 SECRETS = {
     name: {"secure": "x"}
     for name in (
-        "class_password",
-        "admin_password",
-        "cookie_secret",
-        "crypt_key",
-        "roster_key",
-        "cluster_token",
+        *("class_password", "admin_password", "cookie_secret", "crypt_key", "roster_key"),
+        *("cluster_token", "oidc_client_secret"),
     )
 }
 

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from . import configure as common
-from . import database
+from . import database, spark
 from .folders import STATE
 from .pods import PodSpawner
 from .settings import load_secrets, load_settings
@@ -27,6 +27,9 @@ def configure(c: Any) -> None:
     c.JupyterHub.extra_handlers = [*c.JupyterHub.get("extra_handlers", [])]
     common.configure(c, settings, load_secrets(), f"http://localhost:8081{base}/hub/api")
     c.JupyterHub.spawner_class = PodSpawner
+    if told := spark.load():
+        c.JupyterHub.spawner_class = spark.SparkSpawner
+        c.SparkSpawner.told = told
     given = c.KubeSpawner.get("environment", {})
     c.KubeSpawner.environment = settings.culling.environment | given
 

@@ -76,6 +76,6 @@ class PodSpawner(KubeSpawner):
 def _message(error: ApiException) -> str:
     """What the API server says; its answer is JSON, or text where something is in between."""
     try:
-        return str(json.loads(error.body)["message"])
+        return str(json.loads(error.body or b"")["message"])
     except (TypeError, ValueError, KeyError):
         return str(error.reason)

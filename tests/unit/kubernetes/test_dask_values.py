@@ -143,7 +143,9 @@ def test_a_stack_with_dask_tells_its_hub() -> None:
     from stacks import kubernetes as wiring
 
     stack = read("dask")
-    cluster: Any = types.SimpleNamespace(named="jupyterhub-class-{}".format)
+    cluster: Any = types.SimpleNamespace(
+        named="jupyterhub-class-{}".format, deployment="jupyterhub-class"
+    )
     told = wiring._hub_args(stack, cluster).values
     environment = told["singleuser"]["extraEnv"]
     assert environment["DASK_GATEWAY__AUTH__TYPE"] == "mine"

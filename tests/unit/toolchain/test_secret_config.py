@@ -34,19 +34,21 @@ def test_what_the_file_lacks_is_missing(tmp_path: Path) -> None:
 def test_a_fresh_file_lacks_all(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.local.yaml"
     file.write_text("config:\n  jupyterhub:platform: local\n")
-    elsewhere = ("dask_key", "cluster_token", "ssh_key")
+    elsewhere = ("dask_key", "cluster_token", "grafana_password", "ssh_key")
     local = [name for name in secret_config.MAKERS if name not in elsewhere]
     assert secret_config.missing(file) == local
     file.write_text("config:\n  jupyterhub:platform: aws\n")
-    of_machines = [name for name in secret_config.MAKERS if name != "cluster_token"]
+    rare = ("cluster_token", "grafana_password")
+    of_machines = [name for name in secret_config.MAKERS if name not in rare]
     assert secret_config.missing(file) == of_machines
 
 
 @pytest.mark.parametrize("kind", ["kind: k3s, cloud: aws", "cloud: aws, kind: 'k3s'"])
-def test_only_a_cluster_of_the_stacks_own_has_a_token(tmp_path: Path, kind: str) -> None:
+def test_what_few_stacks_have_is_made_where_it_is_asked_for(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "Pulumi.k3s.yaml"
     file.write_text(
         f"config:\n  jupyterhub:platform: kubernetes\n  jupyterhub:cluster: {{{kind}}}\n"
+        "  jupyterhub:monitoring: {}\n"
     )
     assert secret_config.missing(file) == list(secret_config.MAKERS)
 
