@@ -100,7 +100,7 @@ def servers_at_once(
     if not limits.gpus or not pools:
         return None
     return sum(
-        (pool.max or pool.min) * (pool.gpus * time_slicing // limits.gpus)
+        (pool.most) * (pool.gpus * time_slicing // limits.gpus)
         for pool in pools
         if pool.holds(limits)
     )

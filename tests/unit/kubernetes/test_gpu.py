@@ -74,9 +74,9 @@ def test_ones_own_values_win() -> None:
 @pytest.mark.parametrize(
     ("args", "brought"),
     [
-        ({"kind": "eks", "api_from": OWN, "pools": [GPUS]}, True),
+        ({"kind": "eks", "api_from": OWN, "pools": [SMALL, GPUS]}, True),
         ({"kind": "k3s", "cloud": "aws", "pools": [GPUS]}, True),
-        ({"kind": "gke", "api_from": OWN, "pools": [GPUS]}, False),
+        ({"kind": "gke", "api_from": OWN, "pools": [SMALL, GPUS]}, False),
         ({"pools": [GPUS]}, False),
         ({"gpu": {"device_plugin": True}}, True),
         ({"kind": "eks", "api_from": OWN, "pools": [SMALL]}, False),
@@ -91,7 +91,7 @@ def test_who_gets_the_plugin(args: dict[str, Any], brought: bool) -> None:
     ("args", "said"),
     [
         (
-            {"kind": "gke", "api_from": OWN, "pools": [GPUS], "gpu": {"device_plugin": True}},
+            {"kind": "gke", "api_from": OWN, "pools": [SMALL, GPUS], "gpu": {"device_plugin": True}},
             "GKE brings its own",
         ),
         ({"gpu": {"time_slicing": 2}}, "done by the stack's own device plugin"),

@@ -173,9 +173,10 @@ def test_what_is_refused() -> None:
     tls = {"kind": "acme", "email": "a@example.org", "domains": ["hub.example.org"]}
     with pytest.raises(ConfigError, match=r"monitoring\.host: found hub\.example\.org"):
         stack({"host": "hub.example.org"}, proxy={"tls": tls})
-    own = {"kind": "k3s", "cloud": "aws"}
+    own = {"kind": "k3s", "hosts": {"cellar": {"address": "192.0.2.9", "server": True}}}
     with pytest.raises(ConfigError, match="allowed: `false`: k3s has one"):
-        stack({"metrics_server": True}, cluster=own)
+        secrets = MINIMAL["secrets"] | {"grafana_password": PASSWORD, "cluster_token": "0" * 64}
+        stack({"metrics_server": True}, cluster=own, secrets=secrets)
     names = ("cookie_secret", "crypt_key", "grafana_password", "class_password", "admin_password")
     local = {"platform": "local", "monitoring": {}, "secrets": dict.fromkeys(names, "0" * 64)}
     with pytest.raises(ConfigError, match="monitoring: found this section; allowed: not on local"):
