@@ -53,7 +53,7 @@ def show(name: str, wishes: Wishes) -> None:
         remarks = [_ALONE] if wishes.alone else _known_beforehand(stack)
         if absent := _absent(stack, found):
             remarks.append(
-                f"Not here: the official plugin for {' and '.join(absent)}. This preview is made "
+                f"Not here: the official plugin for {', '.join(absent)}. This preview is made "
                 "with the project's stand-in: what would be made is right, ids and look-ups are "
                 "invented."
             )
@@ -108,7 +108,8 @@ def _copy(folder: Path, name: str) -> Path:
 
 
 def _absent(stack: Stack, found: pulumi_cli.Pulumi) -> list[str]:
-    docker = ["docker"] if found.own_docker_plugin else []
+    has_docker = stack.facts["platform"] != "kubernetes"
+    docker = ["docker"] if has_docker and found.own_docker_plugin else []
     absent = stack.absent_plugins
     own = [name for name in stack.plugins if stack.has_own_plugin(name)]
     return [*docker, *(name for name in stack.plugins if name in {*absent, *own})]

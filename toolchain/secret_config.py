@@ -50,12 +50,13 @@ MAKERS: Mapping[str, Callable[[], str]] = {
 }
 # Not every stack needs these: what its file says where it does.
 _ELSEWHERE = r"^ {2}jupyterhub:platform: *[\"']?(?!local\b)\w"
-_ONLY_WITH: Mapping[str, str] = {
+_ONLY_WITH = {
     "dask_key": _ELSEWHERE,
     "ssh_key": _ELSEWHERE,
     "cluster_token": r"\bkind: *[\"']?k3s\b",
     "grafana_password": r"^ {2}jupyterhub:monitoring:",
 }
+_GIVEN = {"oidc_client_secret": r"\bkind: *[\"']?oidc\b"}  # by somebody else, not made here
 
 
 # `{secure: …}` on a line of its own below the key, or beside it.
@@ -68,7 +69,8 @@ def readable(stack_file: str) -> str:
     """A stack file's text with invented values for its secrets, which only their owner can read."""
     text = re.sub(r"^encryptionsalt:.*\n", "", stack_file, flags=re.M)
     text = _UNREADABLE.sub(_INVENTED, text)
-    lines = "".join(f"    {name}:{_INVENTED}\n" for name in _lacking(text))
+    lacking = [*_lacking(text), *_wanted(_GIVEN, text)]
+    lines = "".join(f"    {name}:{_INVENTED}\n" for name in lacking)
     if not lines:
         return text
     if _BLOCK.search(text):
@@ -84,7 +86,12 @@ def missing(stack_file: Path) -> list[str]:
 
 
 def _lacking(text: str) -> list[str]:
+    wanted = _wanted(_ONLY_WITH | dict.fromkeys(MAKERS.keys() - _ONLY_WITH, ""), text)
+    return [name for name in MAKERS if name in wanted]
+
+
+def _wanted(signs: Mapping[str, str], text: str) -> set[str]:
+    """Names whose sign a stack file has, and that it has no secret for."""
     block = _BLOCK.search(text)
     present = set(re.findall(r"^ {4}(\w+):", block[1], re.M)) if block else set()
-    needless = {name for name, sign in _ONLY_WITH.items() if not re.search(sign, text, re.M)}
-    return [name for name in MAKERS if name not in present | needless]
+    return {name for name, sign in signs.items() if re.search(sign, text, re.M)} - present

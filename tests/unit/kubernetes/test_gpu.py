@@ -71,12 +71,15 @@ def test_ones_own_values_win() -> None:
     assert found["gfd"] == {"enabled": True} and found["tolerations"] == []
 
 
+GKE = {"kind": "gke", "api_from": OWN, "pools": [SMALL, GPUS]}
+
+
 @pytest.mark.parametrize(
     ("args", "brought"),
     [
         ({"kind": "eks", "api_from": OWN, "pools": [SMALL, GPUS]}, True),
         ({"kind": "k3s", "cloud": "aws", "pools": [GPUS]}, True),
-        ({"kind": "gke", "api_from": OWN, "pools": [SMALL, GPUS]}, False),
+        (GKE, False),
         ({"pools": [GPUS]}, False),
         ({"gpu": {"device_plugin": True}}, True),
         ({"kind": "eks", "api_from": OWN, "pools": [SMALL]}, False),
@@ -91,7 +94,12 @@ def test_who_gets_the_plugin(args: dict[str, Any], brought: bool) -> None:
     ("args", "said"),
     [
         (
-            {"kind": "gke", "api_from": OWN, "pools": [SMALL, GPUS], "gpu": {"device_plugin": True}},
+            {
+                "kind": "gke",
+                "api_from": OWN,
+                "pools": [SMALL, GPUS],
+                "gpu": {"device_plugin": True},
+            },
             "GKE brings its own",
         ),
         ({"gpu": {"time_slicing": 2}}, "done by the stack's own device plugin"),
