@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..platforms.site import Site
 from .args import NetworkArgs, NetworkKind, PublicAddress
 from .component import CloudVM
@@ -17,11 +19,12 @@ def beside(first: CloudVM, network: NetworkArgs, site: Site) -> NetworkArgs:
         return network
     has_router = site.platform == "openstack"
     public = PublicAddress.fixed if has_router else PublicAddress.ephemeral
+    reached: dict[str, Any] = {"private": True} if network.private else {"public_address": public}
     return NetworkArgs(
         kind=NetworkKind.existing,
         network=first.network,
         subnet=first.subnet,
         security_groups=network.security_groups,
         address_pool=network.address_pool,
-        **({"private": True} if network.private else {"public_address": public}),
+        **reached,
     )
