@@ -13,6 +13,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "dask": {"bundled": "dask"},
     "desktop": {"bundled": "desktop"},
     "root": {"bundled": "root"},
+    "spark": {"bundled": "spark"},
     "rstudio": {"bundled": "rstudio", "arguments": {"RSTUDIO_URL": ""}},
     "ml": {"bundled": "ml", "arguments": {"FRAMEWORKS": "tensorflow"}},
 }

@@ -116,6 +116,15 @@ print(ROOT.gROOT.ProcessLine(".L answer.C+"), ROOT.answer())
     assert "0 42" in opened("root").run(code).splitlines()
 
 
+def test_spark_computes_inside_of_the_server(opened: Open) -> None:
+    code = """
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+print(spark.sparkContext.master, spark.range(1001).selectExpr("sum(id)").first()[0])
+"""
+    assert "local[*] 500500" in opened("spark").run(code)  # Spark talks, too
+
+
 def test_r_computes_with_its_packages(opened: Open) -> None:
     code = """
 suppressPackageStartupMessages(library(tidyverse))
