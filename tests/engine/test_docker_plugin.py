@@ -21,7 +21,7 @@ from docker.errors import DockerException, NotFound
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from toolchain.docker_plugin.server import DockerProvider
-from toolchain.docker_plugin.values import UNKNOWN, from_struct, to_struct
+from toolchain.provider.values import UNKNOWN, from_struct, to_struct
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 IMAGE = "debian:bookworm-slim"

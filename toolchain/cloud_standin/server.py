@@ -2,52 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
-from ..docker_plugin.values import UNKNOWN, from_struct, to_struct
+from ..provider import protocol
+from ..provider.protocol import Provider, diffed, type_of
+from ..provider.values import UNKNOWN, Values, from_struct, to_struct
 from . import CLOUD, rules
 from .cloud import FakeCloud, Injected
 
-Values = dict[str, Any]
-_Kind = provider_pb2.PropertyDiff.Kind
 
-
-class StandIn(provider_pb2_grpc.ResourceProviderServicer):
+class StandIn(Provider):
     """Answers for one of the official plugins."""
 
+    version = "0.0.0-standin"
+
     def __init__(self, name: str) -> None:
-        self._name = name
+        super().__init__()
+        self.name = name
         self._cloud = FakeCloud.of_the_test()
-
-    def Handshake(self, request: Any, context: Any) -> Any:
-        """Nothing to agree on."""
-        return provider_pb2.ProviderHandshakeResponse()
-
-    def Attach(self, request: Any, context: Any) -> Any:
-        """Nothing to attach to."""
-        return Empty()
-
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        """A version that no official plugin has."""
-        return plugin_pb2.PluginInfo(version="0.0.0-standin")
-
-    def GetSchema(self, request: Any, context: Any) -> Any:
-        """The types are in the official SDK."""
-        schema = {"name": self._name, "version": "0.0.0-standin"}
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
-
-    def Cancel(self, request: Any, context: Any) -> Any:
-        """Nothing takes long here."""
-        return Empty()
 
     def CheckConfig(self, request: Any, context: Any) -> Any:
         """Takes what it is given."""
@@ -67,7 +43,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         if found is None:
             context.abort(
                 grpc.StatusCode.UNIMPLEMENTED,
-                f"{request.tok} is not covered by the stand-in for {self._name}",
+                f"{request.tok} is not covered by the stand-in for {self.name}",
             )
         return provider_pb2.InvokeResponse(**{"return": to_struct(found or {})})
 
@@ -80,26 +56,13 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         olds = from_struct(request.old_inputs) or from_struct(request.olds)
         news = from_struct(request.news)
         paths = rules.changed_paths(olds, news)
-        kind = _type_of(request)
+        kind = type_of(request)
         paths = {path for path in paths if path.split(".")[0] not in request.ignoreChanges}
-        replaces = rules.replacing(kind, paths)
-        response = provider_pb2.DiffResponse
-        return response(
-            changes=response.DIFF_SOME if paths else response.DIFF_NONE,
-            diffs=sorted({path.split(".")[0] for path in paths}),
-            replaces=sorted({path.split(".")[0] for path in replaces}),
-            hasDetailedDiff=True,
-            detailedDiff={
-                path: provider_pb2.PropertyDiff(
-                    kind=_Kind.UPDATE_REPLACE if path in replaces else _Kind.UPDATE, inputDiff=True
-                )
-                for path in paths
-            },
-        )
+        return diffed(paths, rules.replacing(kind, paths))
 
     def Create(self, request: Any, context: Any) -> Any:
         """Makes it in the test's cloud; in a preview says what isn't known yet."""
-        kind, inputs = _type_of(request), from_struct(request.properties)
+        kind, inputs = type_of(request), from_struct(request.properties)
         if request.preview:
             planned = _outputs(inputs, _unknown(rules.computed(kind)))
             return provider_pb2.CreateResponse(properties=to_struct(planned))
@@ -124,7 +87,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: Any, context: Any) -> Any:
         """Changes it in place."""
-        kind, inputs = _type_of(request), from_struct(request.news)
+        kind, inputs = type_of(request), from_struct(request.news)
         before = from_struct(request.olds)
         kept = {key: before[key] for key in rules.computed(kind) if key in before}
         outputs = _outputs(inputs, rules.computed(kind) | kept)
@@ -144,15 +107,11 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         if self._cloud is None:
             context.abort(
                 grpc.StatusCode.FAILED_PRECONDITION,
-                f"this is a stand-in for the official {self._name} plugin: it can only preview. "
+                f"this is a stand-in for the official {self.name} plugin: it can only preview. "
                 f"Nothing was made. (Tests set {CLOUD}.)",
             )
         assert self._cloud
         return self._cloud
-
-
-def _type_of(request: Any) -> str:
-    return str(request.type or request.urn.split("::")[2].rsplit("$", 1)[-1])
 
 
 def _unknown(value: Any) -> Any:
@@ -187,16 +146,5 @@ def _outputs_of(own: Any, value: Any) -> Any:
 
 
 def serve(name: str) -> None:
-    """Serves until it is told to leave or the engine that started it is gone."""
-    leaving = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: leaving.set())
-    parent = os.getppid()
-    server = grpc.server(ThreadPoolExecutor(16))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(StandIn(name), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    print(port, flush=True)
-    while not leaving.wait(1.0) and os.getppid() == parent:
-        pass
-    os._exit(0)
+    """Serves until it is told to leave."""
+    protocol.serve(StandIn(name))

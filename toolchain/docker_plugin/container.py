@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..provider.values import Values, has_unknown, without_none
 from .container_config import (
     container_document,
     further_networks,
@@ -15,7 +16,7 @@ from .container_config import (
 from .container_state import inputs_found, is_running, outputs_found, should_run
 from .errors import InitFailed, PluginError, explain
 from .resource import Call, Change, Found, Made, ResourceType, names
-from .values import Values, canonical, has_unknown, without_none
+from .values import canonical
 
 if TYPE_CHECKING:
     from docker import APIClient

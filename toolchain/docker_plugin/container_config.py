@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..provider.values import Values, without_none
 from .errors import PluginError
-from .values import Values, canonical, given, labels_to_engine, without_none
+from .values import canonical, given, labels_to_engine
 
 MEBIBYTE = 1024**2
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}

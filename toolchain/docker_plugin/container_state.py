@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..provider.values import Values
 from .container_config import MEBIBYTE
 from .resource import as_found
-from .values import Values, covers, labels_from_engine
+from .values import covers, labels_from_engine
 
 
 def is_running(found: Mapping[str, Any]) -> bool:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..provider.values import UNKNOWN, Values
 from . import OFFICIAL
 from .ssh_bridge import SshBridge
-from .values import UNKNOWN, Values
 
 if TYPE_CHECKING:
     from docker import APIClient

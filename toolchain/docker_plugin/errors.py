@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .values import Values
+from ..provider.values import Values
 
 
 class PluginError(Exception):

@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from ..provider.values import UNKNOWN, Values, has_unknown
 from . import OFFICIAL
 from .build_context import BuildContext
 from .errors import PluginError
 from .resource import Call, Change, Found, Made, ResourceType, names
-from .values import UNKNOWN, Values, canonical, has_unknown
+from .values import canonical
 
 _BUILD = {"context", "dockerfile", "args", "target", "platform", "network", "addHosts", "cacheFrom"}
 _BUILD |= {"builderVersion", "contextDigest"}

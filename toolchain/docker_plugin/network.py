@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
+from ..provider.values import Values, without_none
 from .errors import PluginError
 from .resource import Call, Found, Made, ResourceType, as_found, names
-from .values import Values, given, labels_from_engine, labels_to_engine, without_none
+from .values import given, labels_from_engine, labels_to_engine
 
 _IPAM_KEYS = {
     "subnet": "Subnet",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..provider.values import Values
 from .errors import PluginError, explain
 from .resource import Call, Found, Made, ResourceType, as_found, names
-from .values import Values
 
 
 class RemoteImage(ResourceType):

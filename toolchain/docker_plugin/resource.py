@@ -11,9 +11,10 @@ from enum import Enum
 from threading import Event
 from typing import Any, ClassVar
 
+from ..provider.values import UNKNOWN, Values, has_unknown
 from . import OFFICIAL
 from .engine import Engine
-from .values import DEFAULTED, UNKNOWN, Values, canonical, covers, has_unknown
+from .values import DEFAULTED, canonical, covers
 
 
 def names(text: str) -> frozenset[str]:

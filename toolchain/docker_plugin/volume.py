@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ..provider.values import Values
 from .errors import PluginError
 from .resource import Call, Found, Made, ResourceType, as_found, names
-from .values import Values, canonical, given, labels_from_engine, labels_to_engine
+from .values import canonical, given, labels_from_engine, labels_to_engine
 
 
 class Volume(ResourceType):

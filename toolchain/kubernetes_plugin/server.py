@@ -3,78 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import signal
-import threading
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import (
-    engine_pb2,
-    engine_pb2_grpc,
-    errors_pb2,  # noqa: F401 - registers the messages of error details
-    plugin_pb2,
-    provider_pb2,
-    provider_pb2_grpc,
-    status_pb2,
-)
+from pulumi.runtime.proto import provider_pb2
 
-from ..docker_plugin.values import UNKNOWN, from_struct, has_unknown, to_struct
+from ..provider import protocol
+from ..provider.protocol import Provider, abort_made, checked, diffed, type_of
+from ..provider.values import UNKNOWN, Values, from_struct, has_unknown, to_struct
 from . import NAME, OFFICIAL, VERSION, release
 from .cluster import Cluster, NotReady, Settings, decoded, told
-from .rules import Values, as_found, changed, replacing
+from .rules import as_found, changed, replacing
 
-_THREADS = 64  # calls that may wait for something at the same time
-_MESSAGE_SIZE = 400 * 1024**2  # as large as the engine's own limit
 _AUTONAMED = "pulumi.com/autonamed"
 _MUTABLE = {"enableSecretMutable": "Secret", "enableConfigMapMutable": "ConfigMap"}
 _CONFIG = {"kubeconfig", "context", "namespace", "clusterIdentifier", *_MUTABLE}
 _CONFIG |= {"enableServerSideApply", "suppressDeprecationWarnings", "version"}
 _CONFIG |= {"upsertExistingObjects"}  # applying does so anyway
 _REFUSED = ("kubernetes:yaml", "kubernetes:kustomize", "kubernetes:helm.sh/v4")
-_Kind = provider_pb2.PropertyDiff.Kind
 
 
-class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
-    """One provider instance, configured for one cluster."""
+class KubernetesProvider(Provider):
+    """One provider instance, configured for one cluster. It takes every kind of object."""
+
+    name, version = NAME, VERSION
 
     def __init__(self) -> None:
+        super().__init__()
         self._cluster = Cluster(Settings())
         self._mutable: frozenset[str] = frozenset()
-        self._cancelled = threading.Event()
-        self._log: engine_pb2_grpc.EngineStub | None = None
-
-    # What the plugin is.
-
-    def Handshake(self, request: Any, context: Any) -> Any:
-        """Takes the engine's address. Secrets stay the engine's business."""
-        self._connect_log(request.engine_address)
-        return provider_pb2.ProviderHandshakeResponse()
-
-    def Attach(self, request: Any, context: Any) -> Any:
-        """Takes the engine's address, where the plugin was started by something else."""
-        self._connect_log(request.address)
-        return Empty()
-
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        """The version that it stands in for."""
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def GetSchema(self, request: Any, context: Any) -> Any:
-        """Nothing but the name: every kind of object is taken, as the official SDK writes it."""
-        schema = {"name": NAME, "version": VERSION, "resources": {}}
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
-
-    def Cancel(self, request: Any, context: Any) -> Any:
-        """Ends the waiting of running calls."""
-        self._cancelled.set()
-        return Empty()
 
     # Its configuration.
 
@@ -86,7 +47,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
             for key in inputs
             if key not in _CONFIG and not key.startswith("__")
         }
-        return _checked(inputs, faults)
+        return checked(inputs, faults)
 
     def DiffConfig(self, request: Any, context: Any) -> Any:
         """Only another cluster replaces what was made; another way to it doesn't."""
@@ -95,7 +56,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         paths = [key for key in changed(olds, news) if key != "version"]
         identified = "clusterIdentifier" in olds and "clusterIdentifier" in news
         forcing = {"clusterIdentifier"} if identified else {"clusterIdentifier", "kubeconfig"}
-        return _diffed(paths, [path for path in paths if path in forcing], False)
+        return diffed(paths, [path for path in paths if path in forcing], False)
 
     def Configure(self, request: Any, context: Any) -> Any:
         """Notes the way to the cluster; nothing is opened yet."""
@@ -125,30 +86,30 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Any) -> Any:
         """Completes inputs: a name where the program gave none."""
         news, olds = from_struct(request.news), from_struct(request.olds)
-        kind = _type_of(request)
+        kind = type_of(request)
         if kind.startswith(_REFUSED) or kind.endswith("Patch"):
             fault = f"{kind} is not covered by the kubernetes stand-in; {OFFICIAL}"
-            return _checked(news, {"kind": fault})
+            return checked(news, {"kind": fault})
         name = request.name or request.urn.rsplit("::", 1)[-1]
         if kind == release.TOKEN:
             known = olds.get("name") if olds.get("__autonamed") else None
             if not news.get("name"):
                 chosen = known or _name(name, request.randomSeed)
                 news = news | {"name": chosen, "__autonamed": True}
-            return _checked(news, {})
-        return _checked(_named(news, olds, name, request.randomSeed), {})
+            return checked(news, {})
+        return checked(_named(news, olds, name, request.randomSeed), {})
 
     def Diff(self, request: Any, context: Any) -> Any:
         """Compares inputs, those of the state and those of the program."""
         olds = from_struct(request.old_inputs) or from_struct(request.olds)
         news = from_struct(request.news)
         paths = [p for p in changed(olds, news) if p.split(".")[0] not in request.ignoreChanges]
-        if _type_of(request) == release.TOKEN:
+        if type_of(request) == release.TOKEN:
             forcing = [path for path in paths if path in ("name", "namespace")]
-            return _diffed(paths, forcing, bool(forcing))
+            return diffed(paths, forcing, bool(forcing))
         forcing = replacing(news.get("kind", ""), paths, news, self._mutable)
         notes = (news.get("metadata") or {}).get("annotations") or {}
-        return _diffed(paths, forcing, bool(forcing) and _AUTONAMED not in notes)
+        return diffed(paths, forcing, bool(forcing) and _AUTONAMED not in notes)
 
     def Create(self, request: Any, context: Any) -> Any:
         """Applies it; in a preview only says what it would be."""
@@ -167,11 +128,11 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
 
         def read() -> Any:
             inputs = from_struct(request.inputs) or from_struct(request.properties)
-            if _type_of(request) == release.TOKEN:
+            if type_of(request) == release.TOKEN:
                 found = release.read(inputs, self._cluster.settings)
                 now = inputs
             else:
-                inputs = inputs or _imported(_type_of(request), request.id)
+                inputs = inputs or _imported(type_of(request), request.id)
                 found = self._cluster.get(inputs)
                 now = as_found(decoded(found or {}, inputs), inputs)
             if found is None:
@@ -201,7 +162,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
 
         def deleted() -> Any:
             inputs = from_struct(request.old_inputs) or from_struct(request.properties)
-            if _type_of(request) == release.TOKEN:
+            if type_of(request) == release.TOKEN:
                 release.delete(inputs, self._cluster.settings)
             else:
                 self._cluster.delete(inputs, self._cancelled)
@@ -210,7 +171,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         return self._served(request, context, deleted)
 
     def _apply(self, request: Any, inputs: Values) -> tuple[str, Values]:
-        if _type_of(request) == release.TOKEN:
+        if type_of(request) == release.TOKEN:
             settings = self._cluster.settings
             return release.id_of(inputs, settings), release.apply(inputs, settings)
         manifest = {key: value for key, value in inputs.items() if not key.startswith("__")}
@@ -228,32 +189,14 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
             return work()
         except NotReady as error:
             inputs = from_struct(getattr(request, "properties", None) or request.news)
-            _abort_made(context, error, self._cluster.id_of(inputs), _outputs(error.live, inputs))
+            id, outputs = self._cluster.id_of(inputs), _outputs(error.live, inputs)
+            abort_made(context, id, outputs, error)
         except Exception as error:
             text = told(error)
             if text is None:
                 self._tell(request.urn, traceback.format_exc(), "DEBUG")
                 text = f"fault in the kubernetes stand-in: {type(error).__name__}: {error}"
             context.abort(grpc.StatusCode.UNKNOWN, text)
-
-    def _connect_log(self, address: str) -> None:
-        if address:
-            self._log = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
-
-    def _tell(self, urn: str, text: str, severity: str, passing: bool = False) -> None:
-        if self._log is None:
-            return
-        level = engine_pb2.LogSeverity.Value(severity)
-        try:
-            self._log.Log(
-                engine_pb2.LogRequest(severity=level, message=text, urn=urn, ephemeral=passing)
-            )
-        except grpc.RpcError:
-            return  # a lost line of progress is no reason to fail
-
-
-def _type_of(request: Any) -> str:
-    return str(request.type or request.urn.split("::")[2].rsplit("$", 1)[-1])
 
 
 def _named(news: Values, olds: Values, logical_name: str, seed: bytes) -> Values:
@@ -295,64 +238,7 @@ def _imported(kind: str, id: str) -> Values:
     return {"apiVersion": group.removeprefix("core/"), "kind": name, "metadata": meta}
 
 
-def _checked(inputs: Values, faults: dict[str, str]) -> Any:
-    failures = [
-        provider_pb2.CheckFailure(property=key, reason=reason)
-        for key, reason in sorted(faults.items())
-    ]
-    return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=failures)
-
-
-def _diffed(paths: list[str], forcing: list[str], delete_first: bool) -> Any:
-    response = provider_pb2.DiffResponse
-    return response(
-        changes=response.DIFF_SOME if paths else response.DIFF_NONE,
-        diffs=sorted({path.split(".")[0] for path in paths}),
-        replaces=sorted({path.split(".")[0] for path in forcing}),
-        # The engine prefers the program's own deleteBeforeReplace.
-        deleteBeforeReplace=delete_first,
-        hasDetailedDiff=True,
-        detailedDiff={
-            path: provider_pb2.PropertyDiff(
-                kind=_Kind.UPDATE_REPLACE if path in forcing else _Kind.UPDATE, inputDiff=True
-            )
-            for path in paths
-        },
-    )
-
-
-def _abort_made(context: Any, error: NotReady, id: str, outputs: Values) -> None:
-    """Tells the engine that something is there but does not work."""
-    detail = provider_pb2.ErrorResourceInitFailed(
-        id=id, properties=to_struct(outputs), reasons=[str(error)]
-    )
-    code = grpc.StatusCode.UNKNOWN
-    status = status_pb2.Status(code=code.value[0], message=str(error))
-    status.details.add().Pack(detail)
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(code, str(error))
-
-
 def serve() -> None:
-    """Serves until it is told to leave or the engine that started it is gone."""
-    leaving = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: leaving.set())
-    parent = os.getppid()
-    server = grpc.server(
-        ThreadPoolExecutor(_THREADS),
-        options=[
-            ("grpc.max_receive_message_length", _MESSAGE_SIZE),
-            ("grpc.max_send_message_length", _MESSAGE_SIZE),
-        ],
-    )
-    # Whole, before the first call: two threads that import parts of it at the same time get half.
-    for name in ("kubernetes.client", "kubernetes.config", "kubernetes.dynamic"):
-        import_module(name)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(KubernetesProvider(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    print(port, flush=True)
-    while not leaving.wait(1.0) and os.getppid() == parent:
-        pass
-    os._exit(0)  # without waiting for calls that nobody waits for any more
+    """Serves until it is told to leave."""
+    modules = ("kubernetes.client", "kubernetes.config", "kubernetes.dynamic")
+    protocol.serve(KubernetesProvider(), modules)

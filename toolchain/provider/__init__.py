@@ -1,0 +1,1 @@
+"""What this project's plugins share: the protocol between the Pulumi engine and a provider."""
