@@ -1,16 +1,19 @@
-"""How a whole run is shared out: one worker has the hubs on Docker, the other has the rest."""
+"""How a whole run is shared out: one worker has the hubs on Docker, another Pulumi's engine."""
 
 from __future__ import annotations
 
 import pytest
 
+LANES = ("tests/local", "tests/engine")
 
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares fixtures stays together; hubs share more, as their images."""
+    """What shares fixtures stays together; hubs and engines share more: images, ports, names."""
     for item in items:
         path = item.path.relative_to(item.config.rootpath)
-        group = "tests/local" if path.is_relative_to("tests/local") else str(path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        lane = next((lane for lane in LANES if path.is_relative_to(lane)), str(path))
+        item.add_marker(pytest.mark.xdist_group(lane))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
