@@ -132,24 +132,30 @@ class User:
     def at(self, path: str) -> str:
         return f"{self.url}{self.base}{path}"
 
-    def start(self, image: str | None = None, within: float = 120) -> float:
-        """Starts the server as the spawn page does and opens it; returns the seconds it took."""
+    def start(
+        self, image: str | None = None, within: float = 120, chosen_as: str = "image"
+    ) -> float:
+        """Starts the server as the spawn page does and opens it; returns the seconds it took.
+
+        In a cluster what is chosen is a `profile`.
+        """
         begun = time.monotonic()
-        self._ask_for_server(image)
+        self.ask_for_server(image, chosen_as)
 
         def opened() -> bool:
             page = self.session.get(self.at("lab"))
             if page.status_code == NOT_RUNNING:  # one that died before, which the hub noticed now
-                self._ask_for_server(image)
+                self.ask_for_server(image, chosen_as)
             return self._is_lab(page)
 
         eventually(f"the server of {self.name}", opened, within)
         return time.monotonic() - begun
 
-    def _ask_for_server(self, image: str | None) -> None:
+    def ask_for_server(self, image: str | None, chosen_as: str = "image") -> None:
+        """Sends the spawn page's form."""
         self.session.get(f"{self.url}/hub/spawn")
         if image is not None:
-            form = {"image": image, "_xsrf": self._xsrf("/hub/")}
+            form = {chosen_as: image, "_xsrf": self._xsrf("/hub/")}
             answer = self.session.post(f"{self.url}/hub/spawn", data=form)
             assert answer.status_code == 200, answer.text
 

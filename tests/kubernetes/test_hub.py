@@ -242,15 +242,20 @@ def _hub_pod() -> dict[str, Any]:
     }
 
 
+def started(user: User) -> float:
+    """A server of the size that there is room for; the seconds it took."""
+    return user.start("python", chosen_as="profile")
+
+
 def test_a_notebook_in_a_pod_and_a_home_that_is_kept(hub: Hub) -> None:
     name = "b.rossi@unipd.it"
     user = hub.user(name)
-    print(f"first server: {user.start():.1f} s")
+    print(f"first server: {started(user):.1f} s")
     assert user.run("print(6 * 7)") == "42"
     user.run("open('kept.txt', 'w').write('mine')")
     user.stop()
     eventually("no pod", lambda: not hub.pods())
-    print(f"second server: {user.start():.1f} s")
+    print(f"second server: {started(user):.1f} s")
     assert user.run("print(open('kept.txt').read())") == "mine"
     (pod,) = hub.pods()
     (home,) = (m for m in pod["spec"]["containers"][0]["volumeMounts"] if m["name"] == "home")
@@ -265,7 +270,7 @@ def test_others_stay_out(hub: Hub) -> None:
 
 def test_a_new_hub_ends_no_server(hub: Hub) -> None:
     user = hub.user("anna")
-    user.start()
+    started(user)
     with user.kernel() as kernel:
         kernel.run("x = 5")
         hub.kubectl("rollout", "restart", "deploy/hub")
@@ -277,9 +282,7 @@ def test_a_new_hub_ends_no_server(hub: Hub) -> None:
 
 def test_what_no_machine_holds_is_told_in_words(hub: Hub) -> None:
     user = hub.user("anna")
-    user.session.get(f"{hub.url}/hub/spawn")
-    form = {"profile": "huge", "_xsrf": user._xsrf("/hub/")}
-    user.session.post(f"{hub.url}/hub/spawn", data=form)
+    user.ask_for_server("huge", "profile")
 
     def told() -> bool:
         page = user.session.get(f"{hub.url}/hub/spawn-pending/anna").text
