@@ -181,6 +181,12 @@ def _machines(config: Any) -> Iterator[Fault]:
     if cluster.nodes > 1 and not cluster.cidr and vm.network.kind is not NetworkKind.own:
         why = "the range of the network that the nodes are on, like 10.0.0.0/24"
         yield Fault(("cluster.cidr", "nothing", why))
+    if cluster.api_from and vm.network.kind is NetworkKind.flat:
+        why = "nothing on a `flat` network: it has no rules of the stack's, but your project's own"
+        yield Fault(("cluster.api_from", ", ".join(cluster.api_from), why))
+    if cluster.servers > 1 and vm.rebuild:
+        why = "0 with three servers, which would all be new at once: docs/kubernetes.md"
+        yield Fault(("vm.rebuild", str(vm.rebuild), why))
     if not vm.image and vm.os not in _KNOWN_OS:
         known = " or ".join(f"`{each.value}`" for each in _KNOWN_OS)
         yield Fault(("vm.os", vm.os.value, f"{known} for k3s: others need its SELinux policy"))
@@ -188,7 +194,7 @@ def _machines(config: Any) -> Iterator[Fault]:
 
 def _monitoring(config: Any) -> Iterator[Fault]:
     args, kind = config.monitoring, config.cluster.kind.value
-    if args and args.metrics_server and kind in ("k3s", "gke"):
+    if args and args.metrics_server and kind in ("k3s", "eks", "gke"):
         yield Fault(("monitoring.metrics_server", "True", f"`false`: {kind} has one"))
     if args and args.host and args.host in map(str, config.proxy.tls.domains):
         why = "a name of its own: pages of the hub's users must not reach Grafana's cookies"

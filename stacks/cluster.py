@@ -8,10 +8,9 @@ import pulumi
 
 from components import Cluster, Site
 from components.config import StackConfig
-from components.kubernetes_cluster.args import ClusterKind
+from components.kubernetes_cluster.args import ClusterKind, KubernetesClusterArgs
 from components.kubernetes_cluster.k3s_config import DATA
 from components.platforms.charts import merged
-from components.shared_volume.args import SharedVolumeArgs
 from components.traefik_proxy.args import TraefikProxyArgs
 
 from . import preflight
@@ -26,6 +25,11 @@ def cluster(stack: str, config: StackConfig, deployment: str) -> Cluster | None:
     return Cluster("cluster", args, site, config.vm, config.secrets.ssh_key)
 
 
+def identity(args: KubernetesClusterArgs) -> str:
+    """What makes it another cluster, and what doesn't: not its version, not its nodes."""
+    return f"{args.kind.value} in {args.in_cloud.value}" if args.in_cloud else args.kind.value
+
+
 def _site(stack: str, config: StackConfig, deployment: str) -> Site | None:
     if config.cloud is None:
         return None
@@ -33,17 +37,6 @@ def _site(stack: str, config: StackConfig, deployment: str) -> Site | None:
     if config.vm:
         preflight.check(stack, config, site)
     return site
-
-
-def volume(name: str, config: StackConfig) -> SharedVolumeArgs:
-    """A volume of the hub's.
-
-    In k3s what protects it is the disk that it is on: `make down` could delete no VM otherwise,
-    for a claim that is kept needs its cluster. The next `make up` finds it again by its name.
-    """
-    args: SharedVolumeArgs = getattr(config.volumes, name)
-    on_own_disk = config.cluster.kind is ClusterKind.k3s
-    return args.model_copy(update={"protect": False}) if on_own_disk else args
 
 
 def proxy(config: StackConfig) -> TraefikProxyArgs:

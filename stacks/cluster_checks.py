@@ -48,21 +48,25 @@ def check(stack: str, config: StackConfig, deployment: str) -> Facts | None:
     return facts
 
 
-def keep_to(facts: Facts | None, config: StackConfig) -> None:
-    """Keeps the cluster's id in the state, and refuses a kubeconfig that leads elsewhere."""
+def keep_to(found: str | None) -> None:
+    """Keeps in the state which cluster it is, and refuses another one: data is in the first.
+
+    Args:
+        found: id of a cluster that exists, None where it can't be asked; or how the stack makes it.
+    """
     kept = pulumi.Stash(
         "cluster-id",
-        input=facts.id if facts else _UNKNOWN,
+        input=found or _UNKNOWN,
         opts=pulumi.ResourceOptions(ignore_changes=["input"]),
     )
-    if facts:
-        kept.output.apply(lambda known: _same(str(known), facts.id, config))
+    if found:
+        kept.output.apply(lambda known: _same(str(known), found))
 
 
-def _same(known: str, found: str, config: StackConfig) -> None:
+def _same(known: str, found: str) -> None:
     if known not in (found, _UNKNOWN):
         raise ConfigError(
-            f"jupyterhub:cluster: found the kubeconfig of another cluster ({found}); allowed: the "
+            f"jupyterhub:cluster: found another cluster ({found}); allowed: the "
             f"cluster that this stack is in ({known}). Data can't move with it: make a new stack "
             "for another cluster."
         )

@@ -28,7 +28,7 @@ KEPT = ("homes", "shared", "state", "certificates")
 def compose(stack: str, config: StackConfig) -> dict[str, Any]:
     """Makes everything and returns the stack's outputs."""
     cluster, made = _cluster(stack, config, f"jupyterhub-{stack}")
-    kept = {name: SharedVolume(name, own.volume(name, config), cluster) for name in KEPT}
+    kept = {name: SharedVolume(name, getattr(config.volumes, name), cluster) for name in KEPT}
     images = ImageStore(cluster, config.egress)
     proxy = TraefikProxy("proxy", own.proxy(config), cluster, images, kept["certificates"])
     args = _hub_args(config, cluster)
@@ -55,10 +55,11 @@ def _cluster(
     """The cluster; one that exists is asked first whether the stack file fits it."""
     made = own.cluster(stack, config, deployment)
     if made:
+        cluster_checks.keep_to(own.identity(config.cluster))
         return KubernetesCluster.connect(deployment, config.cluster, made.made), made
     facts = cluster_checks.check(stack, config, deployment)
     cluster = KubernetesCluster.connect(deployment, config.cluster)
-    cluster_checks.keep_to(facts, config)
+    cluster_checks.keep_to(facts and facts.id)
     return cluster, None
 
 

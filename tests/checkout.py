@@ -172,7 +172,11 @@ class Checkout:
         )
         pairs = (line.partition("=") for line in shown.stdout.split("\0") if line)
         found = {name: value for name, _, value in pairs}
-        return {k: v for k, v in found.items() if k == "PATH" or k.startswith("PULUMI_")}
+        return {
+            name: value
+            for name, value in found.items()
+            if name == "PATH" or (name.startswith("PULUMI_") and name not in self.environment)
+        }
 
     @property
     def outputs(self) -> dict[str, Any]:

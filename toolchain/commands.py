@@ -259,7 +259,7 @@ def _destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
 
 def _engine_of(state: dict[str, Any]) -> Engine | None:
     """By the state, so that a stack file with a mistake in it stops nobody from stopping."""
-    if Machine.of(state):
+    if Machine.of(state) or Machine.of_cluster(state):
         return None
     return engine_at(states.engine_host(state) or "unix:///var/run/docker.sock")
 

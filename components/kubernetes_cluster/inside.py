@@ -28,7 +28,7 @@ def inside(
         upsert_existing_objects=True,
         opts=pulumi.ResourceOptions(parent=parent),
     )
-    return KubernetesCluster(site.deployment, "kube-system", provider, kubeconfig)
+    return KubernetesCluster(site.deployment, "kube-system", provider, kubeconfig, is_own=True)
 
 
 def storage_class(

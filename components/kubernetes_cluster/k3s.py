@@ -217,10 +217,14 @@ def _access(
     Once it is kept, nothing changes it: neither a preview, which may have no way there, nor an `up`
     over a server that is away. Another disk is another cluster.
     """
-    known: Any = {}
-    if not pulumi.runtime.is_dry_run():
-        known = first.gate.input.apply(lambda gate: asyncio.to_thread(fetch, host_of(gate["ssh"])))
-    hook = pulumi.ResourceHook(f"{name}-has-access", _require_access)
+    fetched: dict[str, str] = {}  # a hook can't look into a secret
+
+    async def ask(gate: Mapping[str, Any]) -> dict[str, str]:
+        fetched.update(await asyncio.to_thread(fetch, host_of(gate["ssh"])))
+        return fetched
+
+    known: Any = {} if pulumi.runtime.is_dry_run() else first.gate.input.apply(ask)
+    hook = pulumi.ResourceHook(f"{name}-has-access", lambda _: _require(fetched))
     return pulumi.Stash(
         f"{name}-access",
         input=pulumi.Output.secret(known),
@@ -252,8 +256,8 @@ def fetch(host: Host) -> dict[str, str]:
         time.sleep(3)
 
 
-def _require_access(args: pulumi.ResourceHookArgs) -> None:
-    if not (args.new_inputs or {}).get("input"):
+def _require(fetched: Mapping[str, str]) -> None:
+    if not fetched:
         raise NotReady(
             "The first server's cluster has made no account for this stack. Look there: sudo k3s "
             f"kubectl -n kube-system get addons, and get secret {ACCOUNT}. Then: make up"

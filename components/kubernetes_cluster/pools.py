@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _NEXT = "servers that start from then on; ones that run stay where they are"
 _ANEW = "makes the pool's nodes anew, one by one; users' servers on them stop"
+_AT_ONCE = "makes all nodes of the pool anew at once, with all that runs there: take a new pool"
 GPU = "nvidia.com/gpu"
 
 
@@ -35,12 +36,12 @@ class PoolArgs(Args):
     gpu_type: str | None = field(
         None,
         description="Name of the GPU: `T4`, `L4`, `A100`. Default: the cheapest that there is.",
-        change=_ANEW,
+        change=_AT_ONCE,
     )
     machine_type: str | None = field(
         None,
         description="The cloud's own name of a type (flavor), instead of the smallest that fits.",
-        change=_ANEW,
+        change=_ANEW + "; another kind of processor: all at once",
     )
     disk: int = field(
         100,
@@ -70,7 +71,7 @@ class PoolArgs(Args):
     spot: bool = field(
         False,
         description="Cheaper nodes that the cloud may take away (AWS, GCP): for Dask, not users.",
-        change=_ANEW,
+        change=_AT_ONCE,
     )
     labels: dict[str, str] = field(
         {}, description="Labels of its nodes, which servers may ask for.", change=_NEXT

@@ -251,7 +251,9 @@ k3s_binary() {
 k3s_keep() { # folder path
     mkdir -p "$K3S_DATA/$1" "$2"
     fstab "$2" "$K3S_DATA/$1 $2 none bind,nofail,x-systemd.requires-mounts-for=$K3S_DATA 0 0"
-    mountpoint -q "$2" || mount --bind "$K3S_DATA/$1" "$2"
+    mountpoint -q "$2" && return
+    ! k3s_runs || stop "k3s runs beside its data, for $2 is not mounted. There: sudo systemctl stop k3s. Then: make up"
+    mount --bind "$K3S_DATA/$1" "$2"
 }
 
 k3s_state() {
@@ -266,7 +268,7 @@ k3s_state() {
     [ -n "$own" ] || own=$(ip -o route get 192.0.2.1 | sed -n 's/.* src \([^ ]*\).*/\1/p')
     # etcd knows its members by their addresses.
     if [ -d "$db/etcd" ] && [ -s "$known" ] && [ "$(cat "$known")" != "$own" ]; then
-        [ "$K3S_SERVERS" = 1 ] ||
+        [ "$K3S_SERVERS" = 1 ] || [ -e "$db/reset-flag" ] ||
             stop "this server was $(cat "$known") and is $own now, which etcd refuses: docs/kubernetes.md says what to do"
         step "the address changed from $(cat "$known") to $own: telling the cluster's state"
         [ -e "$db/reset-flag" ] || k3s server --cluster-reset ||
@@ -301,7 +303,7 @@ k3s_node() {
 Description=k3s, a node of the JupyterHub's cluster
 Wants=network-online.target
 After=network-online.target
-RequiresMountsFor=$(mounts)
+RequiresMountsFor=$(mounts)$([ "$K3S_ROLE" = agent ] || echo " /var/lib/rancher/k3s/server /etc/rancher/node /var/lib/rancher/k3s/storage")
 [Service]
 Type=notify
 KillMode=process

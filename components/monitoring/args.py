@@ -51,8 +51,8 @@ class MonitoringArgs(Args):
     metrics_server: bool = field(
         False,
         description=(
-            "Install metrics-server, for `kubectl top`, where the cluster has none. k3s and GKE "
-            "have it; look with `kubectl get apiservice v1beta1.metrics.k8s.io`."
+            "Install metrics-server, for `kubectl top`, where the cluster has none. k3s, EKS "
+            "and GKE have it; look with `kubectl get apiservice v1beta1.metrics.k8s.io`."
         ),
         change="adds or removes it",
     )

@@ -89,7 +89,8 @@ def _hook(name: str, cluster: KubernetesCluster) -> pulumi.ResourceHook:
 
     def go_on(args: pulumi.ResourceHookArgs) -> None:
         client = api.client(known[0], cluster.context)
-        is_new = args.old_inputs is None
+        # In a cluster that others made, a release that is there may be somebody's: Helm refuses it.
+        is_new = cluster.is_own and args.old_inputs is None
         found = api.let_go_on(client, cluster.namespace, cluster.named(name), is_new)
         if found:
             pulumi.log.info(f"{cluster.named(name)} was left half done; going on from there")

@@ -11,7 +11,7 @@ import pulumi
 
 from ..args import secret
 from ..errors import ConfigError
-from ..kubernetes_cluster.args import KubernetesClusterArgs
+from ..kubernetes_cluster.args import ClusterKind, KubernetesClusterArgs
 from ..kubernetes_cluster.pools import PoolArgs
 from .pick import needs
 
@@ -45,6 +45,8 @@ class KubernetesCluster:
         storage_class: of new volumes; None is the cluster's default.
         gates: what everything in the cluster waits for: its nodes, its namespace.
         pools: its nodes by size, as far as they are said.
+        is_own: whether the stack has made the cluster.
+        protects_claims: False where the disk that claims are on is what is protected.
     """
 
     platform: ClassVar[str] = "kubernetes"
@@ -57,6 +59,8 @@ class KubernetesCluster:
     storage_class: str | None = None
     gates: tuple[pulumi.Resource, ...] = ()
     pools: tuple[PoolArgs, ...] = ()
+    is_own: bool = False
+    protects_claims: bool = True
 
     @classmethod
     def connect(
@@ -85,6 +89,8 @@ class KubernetesCluster:
             args.storage_class or (made.storage_class if made else None),
             gates,
             tuple(args.pools),
+            is_own=made is not None,
+            protects_claims=args.kind is not ClusterKind.k3s,
         )
 
     def named(self, role: str) -> str:

@@ -94,11 +94,15 @@ def _kept(
     parent: pulumi.Resource,
     depends_on: list[pulumi.Resource] | None = None,
 ) -> pulumi.ResourceOptions:
-    """Options of what holds data: even unprotected it goes only by `make purge`."""
+    """Options of what holds data: even unprotected it goes only by `make purge`.
+
+    On a disk of the stack's own it is the disk that is protected: `make down` could delete no VM
+    otherwise, for a claim that is kept needs its cluster. The next `make up` finds it by its name.
+    """
     return pulumi.ResourceOptions.merge(
         cluster.options(parent),
         pulumi.ResourceOptions(
-            protect=args.protect,
+            protect=args.protect and cluster.protects_claims,
             retain_on_delete=True,
             ignore_changes=[*_FIXED, "metadata.labels"],
             depends_on=depends_on or [],

@@ -10,7 +10,6 @@ from ..args import Args, Bytes, field
 from ..jupyterhub_host.effects import NEXT_START
 from ..machine.args import Cidr
 
-_PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
 # What is Spark's to say: others would lead an executor out of its user's namespace.
 _OWN = (
     "spark.kubernetes.namespace",
@@ -59,10 +58,11 @@ class SparkArgs(Args):
         change=NEXT_START,
     )
     api: list[Cidr] = field(
-        _PRIVATE,
+        min_length=1,
         description=(
             "Ranges that the cluster's API is in, as pods see it: `kubectl get endpointslices "
-            "kubernetes`. Users' servers may reach ports 443 and 6443 there."
+            "kubernetes` shows it, 10.0.0.7/32 for instance. Users' servers may reach ports 443 "
+            "and 6443 there, and nowhere else inside."
         ),
         change=NEXT_START,
     )

@@ -21,7 +21,13 @@ from components.spark.kubernetes import document
 
 T = TypeVar("T")
 TOLD = Told.model_validate(
-    json.loads(json.dumps(document(SparkArgs(reach=["10.9.0.0/16"]), "jupyterhub-class", "spark")))
+    json.loads(
+        json.dumps(
+            document(
+                SparkArgs(api=["10.0.0.7/32"], reach=["10.9.0.0/16"]), "jupyterhub-class", "spark"
+            )
+        )
+    )
 )
 
 

@@ -429,9 +429,8 @@ def test_the_account_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_an_account_nothing_is_kept_and_nothing_goes_on() -> None:
     """A server that is away changes nothing of what is kept: only making it anew stops."""
     assert fetch(Answers((255, ""))) == {}
-    args = pulumi.ResourceHookArgs("", "", "", "", new_inputs={"input": {}})
     with pytest.raises(gate.NotReady) as caught:
-        k3s._require_access(args)
+        k3s._require({})
     assert "has made no account for this stack" in str(caught.value)
 
 

@@ -22,12 +22,15 @@ from tests.unit.kubernetes.test_hub_values import HUB, MINIMAL, PYTHON
 from tests.unit.test_cloud import surround
 from tests.unit.test_components import Recorder
 
+API = ["10.0.0.7/32"]  # as a cluster tells its own
 CLASS = "jupyterhub-class"
 SPOT = PoolArgs(name="spot", labels={"pool": "spot"}, taints=["spot=yes:NoSchedule"])
 
 
 def told(**args: Any) -> dict[str, Any]:
-    return kubernetes.for_hub(SparkArgs(**args), deployment=CLASS, owner=(1000, 100), pools=[SPOT])
+    return kubernetes.for_hub(
+        SparkArgs(**{"api": API, **args}), deployment=CLASS, owner=(1000, 100), pools=[SPOT]
+    )
 
 
 def settings(**args: Any) -> dict[str, str]:
@@ -72,9 +75,9 @@ def test_who_talks_shows_that_it_may_and_nobody_listens() -> None:
 def test_ones_own_settings_win_but_for_where_executors_are() -> None:
     assert settings(settings={"spark.executor.memory": "1g"})["spark.executor.memory"] == "1g"
     with pytest.raises(ConfigError, match="is said for each user"):
-        SparkArgs(settings={"spark.kubernetes.namespace": "kube-system"})
+        SparkArgs(api=API, settings={"spark.kubernetes.namespace": "kube-system"})
     with pytest.raises(ConfigError, match="is not like spark"):
-        SparkArgs(settings={"spark.a b": "c"})
+        SparkArgs(api=API, settings={"spark.a b": "c"})
 
 
 def test_an_executor_passes_where_only_restricted_pods_do() -> None:
@@ -137,7 +140,7 @@ def composed(deployment: str) -> Recorder:
     @pulumi.runtime.test
     def run() -> None:
         cluster = KubernetesCluster.connect(deployment, KubernetesClusterArgs())
-        Spark("spark", SparkArgs(), cluster)
+        Spark("spark", SparkArgs(api=API), cluster)
 
     run()
     return recorder
@@ -174,14 +177,14 @@ def test_a_stack_with_too_long_a_name_is_refused() -> None:
 def test_what_is_refused() -> None:
     def stack(spark: dict[str, Any], **hub: Any) -> None:
         given = {"login": {"users": ["anna"]}, "image": HUB, "images": [PYTHON]} | hub
-        parse(MINIMAL | {"hub": given, "spark": spark}, "here")
+        parse(MINIMAL | {"hub": given, "spark": {"api": API} | spark}, "here")
 
     stack({})
     with pytest.raises(ConfigError, match=r"spark\.pool: found spot; allowed: a pool with labels"):
         stack({"pool": "spot"})
     with pytest.raises(ConfigError, match=r"hub\.pods\.pull_secrets: found mine"):
         stack({}, pods={"pull_secrets": ["mine"]})
-    local = {"platform": "local", "spark": {}}
+    local = {"platform": "local", "spark": {"api": API}}
     names = ("cookie_secret", "crypt_key", "class_password", "admin_password")
     with pytest.raises(ConfigError, match="spark: found this section; allowed: not on local"):
         parse(local | {"secrets": dict.fromkeys(names, "0" * 64)}, "here")
@@ -191,7 +194,7 @@ def test_a_stack_with_spark_tells_its_hub() -> None:
     from stacks import kubernetes as wiring
 
     hub = {"login": {"users": ["anna"]}, "image": HUB, "images": [PYTHON | {"uid": 1234}]}
-    made = parse(MINIMAL | {"hub": hub, "spark": {"cores": 2}}, "here")
+    made = parse(MINIMAL | {"hub": hub, "spark": {"api": API, "cores": 2}}, "here")
     cluster: Any = SimpleNamespace(named=f"{CLASS}-{{}}".format, deployment=CLASS)
     values = wiring._hub_args(made, cluster).values
     pod = json.loads(values["singleuser"]["extraFiles"]["executor.yaml"]["stringData"])
