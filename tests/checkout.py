@@ -87,7 +87,8 @@ class Checkout:
             return
         secrets, salt, passphrase = _secrets_of(platform)
         document = yaml.safe_load(self.file.read_text())
-        document["config"]["jupyterhub:secrets"] = secrets
+        own = document["config"].get("jupyterhub:secrets", {})
+        document["config"]["jupyterhub:secrets"] = secrets | own
         self.file.write_text(yaml.safe_dump(document | {"encryptionsalt": salt}))
         file = Path(self.environment["XDG_DATA_HOME"]) / "pulumi-jupyterhub" / "passphrase"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pulumi
 
-from ..platforms.charts import CHARTS, release
 from ..platforms.kubernetes import KubernetesCluster
+from ..platforms.pick import needs
 from .gpu import GpuArgs, chart_values
 
 
@@ -20,6 +20,8 @@ class DevicePlugin(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("jupyterhub:index:DevicePlugin", name, {}, opts)
+        with needs("kubernetes"):  # whose SDK nobody else has to have
+            from ..platforms.charts import CHARTS, release
         release(
             name,
             cluster,

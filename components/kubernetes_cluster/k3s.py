@@ -223,7 +223,9 @@ def _access(
         fetched.update(await asyncio.to_thread(fetch, host_of(gate["ssh"])))
         return fetched
 
-    known: Any = {} if pulumi.runtime.is_dry_run() else first.gate.input.apply(ask)
+    known: Any = {}
+    if not pulumi.runtime.is_dry_run():
+        known = first.gate.input.apply(lambda gate: ask(gate))
     hook = pulumi.ResourceHook(f"{name}-has-access", lambda _: _require(fetched))
     return pulumi.Stash(
         f"{name}-access",
