@@ -59,7 +59,8 @@ class Keycloak:
             self._process = subprocess.Popen(
                 [*command, *options], env=os.environ | _ADMIN, stdout=log, stderr=log
             )
-        eventually("Keycloak", lambda: requests.get(f"{self.url}/realms/master", timeout=5).ok, 180)
+        master = f"{self.url}/realms/master"
+        eventually("Keycloak", lambda: requests.get(master, timeout=5).ok, 400)
         self.admin("POST", "", realm | {"realm": "class", "enabled": True}, base="/admin/realms")
 
     def stop(self) -> None:
