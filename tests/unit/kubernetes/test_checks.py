@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from components import ConfigError, KubernetesClusterArgs
 from components.jupyterhub_host.servers import ServerSizeArgs
 from components.kubernetes_cluster import api
 from components.kubernetes_cluster.checks import Asked, check
 from components.preflight import notes, refused
 from components.shared_volume.args import SharedVolumeArgs
+from stacks import cluster_checks
+from stacks.cluster import identity
 from tests.servers.cluster_api import Cluster
 
 ASKED = Asked(
@@ -108,3 +111,13 @@ def test_a_release_that_only_the_cluster_knows_is_made_anew(cluster: Cluster) ->
     client = api.client(cluster.kubeconfig, None)
     assert api.let_go_on(client, "jupyterhub-test", "hub", is_new=True) == ["v1"]
     assert sorted(cluster.secrets) == ["v2"]
+
+
+def test_a_cluster_made_another_way_is_another_one() -> None:
+    """Data is in the first: an empty one in its place would look like lost homes."""
+    k3s = identity(KubernetesClusterArgs(kind="k3s", cloud="aws"))
+    assert k3s == "k3s in aws"
+    cluster_checks._same(k3s, k3s)
+    for known in ("k3s in gcp", "9f0c-of-kube-system"):
+        with pytest.raises(ConfigError, match="found another cluster"):
+            cluster_checks._same(known, k3s)
