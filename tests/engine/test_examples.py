@@ -69,7 +69,7 @@ def test_a_proxy_in_front_of_a_container(consumer: Environment, tmp_path: Path) 
 
 
 def test_two_hubs_share_a_folder(consumer: Environment, tmp_path: Path) -> None:
-    config = {"secrets": SECRETS, "first_port": "8500"}
+    config = {"secrets": SECRETS, "first_port": "9400"}
     example = Example(tmp_path, "shared-volume", consumer, config)
     with example.up() as outputs:
         assert eventually("two hubs", lambda: all(map(answers, outputs.values())), 60)
@@ -90,7 +90,7 @@ def test_a_hub_is_fed_by_another_stack(consumer: Environment, tmp_path: Path) ->
     config = {
         "platform": "organization/reference-platform/try",
         "secrets": SECRETS,
-        "port": "8510",
+        "port": "9410",
     }
     with platform.up() as given:
         example = Example(tmp_path, "stack-reference/hub", consumer, config)
