@@ -99,7 +99,7 @@ class Cluster:
     def run(self, code: str, environment: dict[str, str] | None = None) -> str:
         """What it prints; with another environment, also what Dask logs."""
         with self.notebook_running(code, environment or self.notebook) as made:
-            ended = made.wait(timeout=120)["StatusCode"]
+            ended = made.wait(timeout=300)["StatusCode"]
             assert environment or not ended, made.logs().decode()
             return str(made.logs(stderr=environment is not None).decode()).strip()
 
@@ -136,8 +136,8 @@ def _clean() -> None:
 
 JOINED = """
 from dask.distributed import Client
-client = Client(timeout=30)
-client.wait_for_workers(4, timeout=60)
+client = Client(timeout=120)
+client.wait_for_workers(4, timeout=120)
 """
 
 
@@ -149,7 +149,7 @@ import time
 def work(x):
     time.sleep(0.05)
     return x * x
-print(client.submit(sum, client.map(work, range(100))).result(timeout=60))
+print(client.submit(sum, client.map(work, range(100))).result(timeout=120))
 print(sorted(client.scheduler_info(n_workers=-1)["workers"]))
 print(len(client.run(lambda: 1)))
 """
@@ -174,9 +174,9 @@ print(sum(client.gather(futures)), len(client.scheduler_info(n_workers=-1)["work
 """
     )
     with cluster.notebook_running(code, cluster.notebook) as notebook:
-        eventually("the middle", lambda: b"in the middle" in notebook.logs(), 90)
+        eventually("the middle", lambda: b"in the middle" in notebook.logs(), 240)
         cluster.running["dask-old-worker-1"].kill()
-        notebook.wait(timeout=120)
+        notebook.wait(timeout=300)
         assert notebook.logs().decode().split("\n")[-2] == f"{sum(x * x for x in range(120))} 3"
     cluster.running["dask-old-worker-1"].start()  # as the engine does
 
