@@ -14,7 +14,7 @@ from components.kubernetes_cluster import api
 from components.kubernetes_cluster.api import Facts
 from components.kubernetes_cluster.checks import Asked
 from components.kubernetes_cluster.checks import check as findings_of
-from components.platforms.kubernetes import kubeconfig_text
+from components.platforms.kubernetes import NO_WAY, kubeconfig_text
 
 from . import apps
 
@@ -25,6 +25,9 @@ _UNKNOWN = "<looked up: the cluster's id>"
 def check(stack: str, config: StackConfig, deployment: str) -> Facts | None:
     """What the cluster says; None where there is no way to it, which only a preview may have."""
     text = kubeconfig_text(config.cluster)
+    if text == NO_WAY:
+        _warn("there is no kubeconfig here")
+        return None
     try:
         client = api.client(text, config.cluster.context)
         facts = api.look(client, config.cluster.namespace or deployment)
@@ -35,10 +38,7 @@ def check(stack: str, config: StackConfig, deployment: str) -> Facts | None:
                 f"The cluster of {stack} can't be reached: {why}. Nothing was changed. Is the "
                 "kubeconfig current, and this machine on the cluster's network?"
             ) from None
-        pulumi.log.warn(
-            f"no way to the cluster ({why}): not checked whether it is the same one as before, "
-            "has the storage and ingress classes, room for the sizes, and a namespace that is free"
-        )
+        _warn(why)
         return None
     found = findings_of(_asked(config, deployment), facts)
     for note in preflight.notes(found):
@@ -46,6 +46,13 @@ def check(stack: str, config: StackConfig, deployment: str) -> Facts | None:
     if refused := preflight.refused(found):
         raise mistakes(refused, f"stacks/Pulumi.{stack}.yaml")
     return facts
+
+
+def _warn(why: str) -> None:
+    pulumi.log.warn(
+        f"no way to the cluster ({why}): not checked whether it is the same one as before, "
+        "has the storage and ingress classes, room for the sizes, and a namespace that is free"
+    )
 
 
 def keep_to(found: str | None) -> None:
