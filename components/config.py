@@ -365,6 +365,7 @@ def facts(config: StackConfig) -> dict[str, Any]:
         "cloud": config.cloud,
         "plugins": config.plugins,
         "docker": config.docker.host if config.platform is Platform.local else None,
+        "context": config.cluster.context,
         "bind_address": config.proxy.bind_address,
         "ports": ports,
         "login": config.hub.login.kind.value,

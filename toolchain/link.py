@@ -13,7 +13,10 @@ def print_link(name: str, repository: str, branch: str, file: str) -> None:
     if not repository.startswith(("https://", "http://")):
         raise Problem("Give the repository: make link REPO=https://github.com/you/course")
     stack, _ = commands.existing(name)
-    print(link(str(stack.outputs()["url"]), repository, branch, file))
+    url = stack.outputs().get("url")
+    if url is None:
+        raise Problem(f"The hub has no address yet: make up STACK={name}")
+    print(link(str(url), repository, branch, file))
 
 
 def link(hub: str, repository: str, branch: str, file: str) -> str:

@@ -4,26 +4,49 @@ from __future__ import annotations
 
 import subprocess
 
+from . import cluster
 from .engine import Engine
 from .machine import Machine
 from .stack import Stack
 from .steps import Problem
 
 ROLES = ("buckets", "examples", "guard", "proxy", "hub")
+# Deployments in a cluster, as kubectl finds them; Traefik's unless there is another ingress.
+_DEPLOYMENTS = {
+    "proxy": (("proxy",), ("--selector=app.kubernetes.io/name=traefik",)),
+    "hub": (("hub",),),
+}
 
 
 def show(name: str, what: str, follow: bool) -> None:
     """Prints the last lines of one container or of all; with `follow` also the next ones."""
     stack = Stack(name)
-    engine = stack.engine
-    if what and what not in ROLES:
-        raise Problem(f"WHAT={what} is not known; one of: {', '.join(ROLES)}")
-    if engine is None:
-        _there(stack, [what] if what else list(ROLES), follow)
-        return
-    found = [
-        c for role in ([what] if what else ROLES) for c in engine.containers(stack.deployment, role)
-    ]
+    known = tuple(_DEPLOYMENTS) if stack.is_in_cluster else ROLES
+    if what and what not in known:
+        raise Problem(f"WHAT={what} is not known; one of: {', '.join(known)}")
+    roles = [what] if what else list(known)
+    if stack.is_in_cluster:
+        _in_cluster(stack, roles, follow)
+    elif engine := stack.engine:
+        _here(stack, engine, roles, follow)
+    else:
+        _there(stack, roles, follow)
+
+
+def _in_cluster(stack: Stack, roles: list[str], follow: bool) -> None:
+    with cluster.way(stack) as way:
+        find = ("get", "deployments", "--ignore-not-found", "--output=name")
+        asked = [way.ask(*find, *which) for role in roles for which in _DEPLOYMENTS[role]]
+        found = "".join(asked).split()
+        if not found:
+            raise Problem(f"Nothing runs there, so there are no logs: make up STACK={stack.name}")
+        for deployment in found[-1:] if follow else found:
+            print(f"== {deployment}{' (end with Ctrl-C)' if follow else ''}", flush=True)
+            way.show("logs", deployment, "--tail=100", *(["--follow"] if follow else []))
+
+
+def _here(stack: Stack, engine: Engine, roles: list[str], follow: bool) -> None:
+    found = [c for role in roles for c in engine.containers(stack.deployment, role)]
     if not found:
         raise Problem("Nothing runs here, so there are no logs: make up")
     if follow:

@@ -8,7 +8,7 @@ import json
 import shlex
 from pathlib import Path
 
-from . import commands, paths
+from . import cluster, commands, paths
 from .engine import Engine
 from .machine import Machine
 from .stack import Stack
@@ -116,11 +116,20 @@ def _in_hub(stack: Stack, *arguments: str) -> None:
 
 def _said_in_hub(stack: Stack, *arguments: str) -> str:
     words = ["python3", "-m", "hubkit.accounts", *arguments]
-    engine = stack.engine
-    code, text = _here(stack, engine, words) if engine else _there(stack, words)
+    if stack.is_in_cluster:
+        code, text = _in_cluster(stack, words)
+    else:
+        engine = stack.engine
+        code, text = _here(stack, engine, words) if engine else _there(stack, words)
     if code:
         raise Problem(text.strip())
     return text
+
+
+def _in_cluster(stack: Stack, words: list[str]) -> tuple[int, str]:
+    with cluster.way(stack) as way:
+        done = way.run("exec", cluster.HUB, "--", *words)
+        return done.returncode, cluster.said(done.stderr) if done.returncode else done.stdout
 
 
 def _here(stack: Stack, engine: Engine, words: list[str]) -> tuple[int, str]:

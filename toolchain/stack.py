@@ -62,6 +62,11 @@ class Stack:
         return None if found is None else str(found)
 
     @property
+    def is_in_cluster(self) -> bool:
+        """Whether the hub runs in a Kubernetes cluster."""
+        return bool(self.facts["platform"] == "kubernetes")
+
+    @property
     def plugins(self) -> list[str]:
         """Plugins that its resources need besides docker's: the cloud's, kubernetes."""
         return list(map(str, self.facts["plugins"]))

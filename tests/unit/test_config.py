@@ -72,6 +72,11 @@ def test_facts_of_a_stack(
     assert facts["limited"] == {}
 
 
+def test_facts_of_a_cluster_that_is_one_of_several() -> None:
+    stack = config_of("kubernetes.happy.minimal.yaml", cluster={"context": "school"})
+    assert config.facts(stack)["context"] == "school"
+
+
 def test_facts_of_names_and_quotas() -> None:
     stack = config_of(
         "host.happy.minimal.yaml",
