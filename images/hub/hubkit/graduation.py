@@ -1,7 +1,9 @@
 """From one hub to another: accounts, and homes as streams. Never the database file.
 
 Run in each hub's container by `make graduate`: `python3 -m hubkit.graduation folders`, `export`,
-`import`, and for a home `inventory FOLDER`, `pack FOLDER`, `unpack FOLDER`.
+`import`, `claims`, and for a home `inventory FOLDER`, `pack FOLDER`, `unpack FOLDER`. In a cluster
+the last three run in a pod that has a claim of homes, for the hub's own has none. There a home may
+have a claim of its own: its folder is `.`, all of the claim.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ from .folders import HOMES, STATE
 from .volumes import SENTINEL
 
 _CHUNK = 1024**2
+_ALL = "."
+# At the top of a claim, and no user's: what a file system has, and a copy that isn't done yet.
+_COPYING, _COPIED = ".graduating", ".graduated"
+_NO_USERS = {"lost+found", _COPYING, _COPIED}
 
 
 class Refused(Exception):
@@ -50,13 +56,15 @@ class _Entry:
     content: BufferedReader | None = None
 
 
-def _entries(home: Path) -> Iterator[_Entry]:
+def _entries(home: Path, is_claim: bool) -> Iterator[_Entry]:
     """All of a home, in an order that is the same everywhere.
 
     Its user may change it meanwhile, and whoever reads is root: everything is opened inside of a
     folder that is open, and no symlink is followed. What is no file, folder or symlink stays.
     """
     for folder, folders, files, here in os.fwalk(home, follow_symlinks=False):
+        if is_claim and folder == str(home):
+            folders[:] = [name for name in folders if name not in _NO_USERS]
         folders.sort()
         for name in sorted([*folders, *files]):
             path = os.path.relpath(os.path.join(folder, name), home)
@@ -71,11 +79,11 @@ def _entries(home: Path) -> Iterator[_Entry]:
                     yield _Entry(path, os.fstat(opened), content=content)
 
 
-def inventory(home: Path) -> dict[str, Any]:
+def inventory(home: Path, is_claim: bool = False) -> dict[str, Any]:
     """How much is in a home, and a checksum over all of it: names, rights, owners, contents."""
     count = size = 0
     digest = hashlib.sha256()
-    for entry in _entries(home):
+    for entry in _entries(home, is_claim):
         status = entry.status
         rights = "-" if entry.target else oct(stat.S_IMODE(status.st_mode))
         line = f"{entry.path}\0{rights}\0{status.st_uid}:{status.st_gid}\0{entry.target}\0"
@@ -86,10 +94,10 @@ def inventory(home: Path) -> dict[str, Any]:
     return {"files": count, "bytes": size, "checksum": digest.hexdigest()}
 
 
-def pack(home: Path, out: IO[bytes]) -> None:
+def pack(home: Path, out: IO[bytes], is_claim: bool = False) -> None:
     """Writes a home as a tar archive."""
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-        for entry in _entries(home):
+        for entry in _entries(home, is_claim):
             member = tarfile.TarInfo(entry.path)
             member.mode = stat.S_IMODE(entry.status.st_mode)
             member.uid, member.gid = entry.status.st_uid, entry.status.st_gid
@@ -103,14 +111,52 @@ def pack(home: Path, out: IO[bytes]) -> None:
             archive.addfile(member, entry.content)
 
 
+def there_is(home: Path, is_claim: bool = False) -> bool:
+    """Whether there is a home. A claim is there before its user's files are."""
+    if is_claim:
+        return any(name not in _NO_USERS for name in os.listdir(home))
+    return home.is_dir()
+
+
 def unpack(homes: Path, folder: str, given: IO[bytes], owner: tuple[int, int]) -> None:
     """Reads a home from a tar archive. It appears whole or not at all; one that is there stays."""
-    if not (homes / SENTINEL).is_file():  # what is in a container's own folder goes with it
-        raise Refused(f"{homes} is not the volume of homes: this hub doesn't see it.")
-    if (homes / folder).exists():
-        raise Refused(f"{folder} is on the new hub already, with other files: it was not touched.")
-    partial = homes / f".graduating-{folder}"  # no user's folder can be called so
-    if partial.exists():  # of a run that was killed
+    home = homes / folder
+    if home.exists():
+        raise Refused(_THERE.format(folder))
+    partial = home.with_name(f".graduating-{home.name}")  # no user's folder can be called so
+    _fill(partial, given)
+    os.chown(partial, *owner)
+    os.rename(partial, home)
+
+
+_THERE = "{} is on the new hub already, with other files: it was not touched."
+
+
+def unpack_claim(home: Path, given: IO[bytes], owner: tuple[int, int]) -> None:
+    """The same into a claim of a user's own. Its top can't be renamed: all in it is moved up last.
+
+    A run that was killed at that has left a copy that is whole: the next one goes on with it.
+    """
+    whole = home / _COPIED
+    if whole.exists():
+        while given.read(_CHUNK):  # who sends it knows nothing of this
+            pass
+    elif there_is(home, is_claim=True):
+        raise Refused(_THERE.format("The home"))
+    else:
+        _fill(home / _COPYING, given)
+        os.rename(home / _COPYING, whole)
+    for name in sorted(os.listdir(whole)):
+        if os.path.lexists(home / name):
+            raise Refused(f"{name} came to be on the new hub meanwhile: it was not touched.")
+        os.rename(whole / name, home / name)
+    os.chown(home, *owner)
+    whole.rmdir()
+
+
+def _fill(partial: Path, given: IO[bytes]) -> None:
+    """A new folder with all of an archive; what a killed run left there is made anew."""
+    if partial.exists():
         shutil.rmtree(partial)
     partial.mkdir(0o700)
     folders = []
@@ -121,8 +167,6 @@ def unpack(homes: Path, folder: str, given: IO[bytes], owner: tuple[int, int]) -
                 folders.append(member)
     for member in reversed(folders):  # at last: a folder may be one that nobody may write into
         _finish(member, partial / member.name)
-    os.chown(partial, *owner)
-    os.rename(partial, homes / folder)
 
 
 def _extract(member: tarfile.TarInfo, archive: tarfile.TarFile, into: Path) -> None:
@@ -207,10 +251,15 @@ def take(db: Any, told: dict[str, Any]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="hubkit.graduation", description=__doc__)
     parser.add_argument("--homes", type=Path, default=HOMES)
+    parser.add_argument("--claim", action="store_true", help="homes are a claim: nothing marks it")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("folders", help="everybody's folder, as JSON")
-    commands.add_parser("export", help="accounts as JSON")
-    commands.add_parser("import", help="takes accounts as JSON")
+    for command, text in (
+        ("folders", "everybody's folder, as JSON"),
+        ("claims", "in a cluster, where the homes are of those named on standard input, as JSON"),
+        ("export", "accounts as JSON"),
+        ("import", "takes accounts as JSON"),
+    ):
+        commands.add_parser(command, help=text)
     for command, text in (
         ("inventory", "what is in a home, as JSON; null for none"),
         ("pack", "a home as a tar archive"),
@@ -227,18 +276,37 @@ def main() -> None:
     """The command line."""
     given = _arguments()
     try:
-        if given.command in ("folders", "export", "import"):
+        if given.command in ("folders", "claims", "export", "import"):
             _accounts(given.command)
-            return
-        home = given.homes / given.folder
-        if given.command == "inventory":
-            print(json.dumps(inventory(home) if home.is_dir() else None))
-        elif given.command == "pack":
-            pack(home, sys.stdout.buffer)
         else:
-            unpack(given.homes, given.folder, sys.stdin.buffer, given.owner)
+            _home(given)
     except Refused as error:
         sys.exit(str(error))
+
+
+def _home(given: argparse.Namespace) -> None:
+    home, is_claim = given.homes / given.folder, given.folder == _ALL
+    if given.command == "inventory":
+        there = there_is(home, is_claim)
+        print(json.dumps(inventory(home, is_claim) if there else None))
+    elif given.command == "pack":
+        pack(home, sys.stdout.buffer, is_claim)
+    else:
+        _require_volume(given.homes, given.claim)
+        if is_claim:
+            unpack_claim(home, sys.stdin.buffer, given.owner)
+        else:
+            unpack(given.homes, given.folder, sys.stdin.buffer, given.owner)
+
+
+def _require_volume(homes: Path, is_claim: bool) -> None:
+    """What is in a container's own folder goes with it.
+
+    On a Docker host a disk that isn't mounted is a folder, too, so the hub marks what it has seen.
+    A claim is there or its pod isn't: it is enough that something is mounted.
+    """
+    if not (os.path.ismount(homes) if is_claim else (homes / SENTINEL).is_file()):
+        raise Refused(f"{homes} is not the volume of homes: this hub doesn't see it.")
 
 
 def _owner(text: str) -> tuple[int, int]:
@@ -250,12 +318,16 @@ def _accounts(command: str) -> None:
     from sqlalchemy import create_engine
     from sqlalchemy.orm import sessionmaker
 
+    from . import chart
     from .login.roster import Roster
     from .settings import load_settings
 
     settings = load_settings()
     roster = Roster(settings.login.users, settings.login.admins)
-    db = sessionmaker(bind=create_engine(f"sqlite:///{STATE}/jupyterhub.sqlite"))()
+    db = sessionmaker(bind=create_engine(chart.database(STATE)))()
+    if command == "claims":
+        print(json.dumps(_claims(db)))
+        return
     if command != "import":
         told = export(db, roster.names())
         homes = folders([*told["users"], *told["roster"]])
@@ -265,6 +337,15 @@ def _accounts(command: str) -> None:
     for name in set(told["roster"]) - set(roster.names()):
         roster.add(name)
     take(db, told)
+
+
+def _claims(db: Any) -> dict[str, dict[str, Any]]:
+    from . import claims
+
+    try:
+        return claims.homes(db, json.load(sys.stdin))
+    except claims.NoClaim as error:
+        raise Refused(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hubkit import graduation, settings
+from hubkit import chart, claims, graduation, settings
 from hubkit.volumes import SENTINEL
 
 from tests.unit.test_settings_document import document
-from toolchain.graduate import Door, Home, move
+from toolchain.doors import Door
+from toolchain.graduate import Home, move
+from toolchain.homes import OnDocker, Place, Side
 
 OWNER = ("--owner", f"{os.getuid()}:{os.getgid()}")
 
@@ -171,8 +176,8 @@ def test_who_is_asked_is_this_hub(
 
 
 @pytest.fixture
-def doors(home: Path, tmp_path: Path) -> tuple[Door, Door]:
-    """Ways into two hubs whose containers are folders here."""
+def sides(home: Path, tmp_path: Path) -> tuple[Side, Side]:
+    """Two hubs whose containers are folders here."""
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / SENTINEL).touch()
     made = []
@@ -182,18 +187,178 @@ def doors(home: Path, tmp_path: Path) -> tuple[Door, Door]:
         run = f'exec {" ".join(command(tmp_path / name))} "$@"'
         script.write_text(f"#!/bin/sh\n{owner}\nshift 3\n{run}\n")  # not: python3 -m hubkit…
         script.chmod(0o755)
-        made.append(Door(name, (str(script),)))
+        door = Door(name, (str(script),))
+        made.append(Side(door, OnDocker(door)))
     return made[0], made[1]
 
 
 def test_a_home_moves_once_and_goes_on_where_it_stopped(
-    home: Path, doors: tuple[Door, Door], capsys: pytest.CaptureFixture[str]
+    home: Path, sides: tuple[Side, Side], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    known = Home("anna", "anna", graduation.inventory(home))
-    assert move(*doors, known)
+    place = Place("anna")
+    known = Home("anna", place, place, graduation.inventory(home))
+    assert move(*sides, known)
     assert "5 files, same checksum" in capsys.readouterr().out
-    assert move(*doors, known)
+    assert move(*sides, known)
     assert "is there already" in capsys.readouterr().out
     (home / "a.txt").write_text("worked on")
-    assert not move(*doors, Home("anna", "anna", graduation.inventory(home)))
+    assert not move(*sides, Home("anna", place, place, graduation.inventory(home)))
     assert "it was not touched" in capsys.readouterr().out
+
+
+@pytest.fixture
+def packed(home: Path) -> bytes:
+    done = subprocess.run(command(home.parent, "pack", "anna"), capture_output=True, check=True)
+    return done.stdout
+
+
+@pytest.fixture
+def claim(tmp_path: Path) -> Path:
+    """A new disk of a user's own."""
+    made = tmp_path / "claim"
+    (made / "lost+found").mkdir(parents=True)
+    return made
+
+
+def unpacked(claim: Path, content: bytes) -> None:
+    graduation.unpack_claim(claim, io.BytesIO(content), (os.getuid(), os.getgid()))
+
+
+def test_a_home_arrives_on_a_claim_of_its_own_also_after_a_kill(
+    home: Path, packed: bytes, claim: Path
+) -> None:
+    assert not graduation.there_is(claim, is_claim=True)
+    with pytest.raises(tarfile.ReadError):
+        unpacked(claim, packed[: len(packed) // 2])
+    assert not graduation.there_is(claim, is_claim=True)  # whole or not at all
+    unpacked(claim, packed)
+    assert graduation.inventory(claim, is_claim=True) == graduation.inventory(home)
+    assert not (claim / ".graduated").exists() and not (claim / ".graduating").exists()
+    with pytest.raises(graduation.Refused, match="on the new hub already"):
+        unpacked(claim, packed)
+
+
+def test_a_copy_that_was_killed_while_it_was_moved_up_goes_on(
+    home: Path, packed: bytes, claim: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[Path] = []
+    real = os.rename
+
+    def rename(old: Path, new: Path) -> None:
+        moved.append(new)
+        if len(moved) == 4:
+            raise KeyboardInterrupt
+        real(old, new)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(os, "rename", rename)
+        unpacked(claim, packed)
+    assert 0 < graduation.inventory(claim, is_claim=True)["files"] < 5
+    given = io.BytesIO(packed)
+    graduation.unpack_claim(claim, given, (os.getuid(), os.getgid()))
+    assert graduation.inventory(claim, is_claim=True) == graduation.inventory(home)
+    assert not given.read()  # or who sends it would break
+
+
+def test_what_came_meanwhile_is_not_written_over(packed: bytes, claim: Path) -> None:
+    (claim / ".graduated").mkdir()
+    (claim / ".graduated" / "a.txt").write_text("old")
+    (claim / "a.txt").write_text("new")
+    with pytest.raises(graduation.Refused, match=r"a.txt came to be on the new hub meanwhile"):
+        unpacked(claim, packed)
+    assert (claim / "a.txt").read_text() == "new"
+
+
+def test_a_claim_that_nothing_is_mounted_from_takes_no_home(packed: bytes, claim: Path) -> None:
+    for folder in ("anna", "."):
+        words = command(claim, "--claim", "unpack", folder, *OWNER)
+        done = subprocess.run(words, input=packed, capture_output=True, check=False)
+        assert done.returncode == 1 and b"is not the volume of homes" in done.stderr
+    assert [path.name for path in claim.iterdir()] == ["lost+found"]
+
+
+CONFIG = """
+import os
+c = get_config()
+print("Loading extra config")
+c.JupyterHub.db_url = "sqlite:///{state}/other.sqlite"
+c.KubeSpawner.namespace = "class"
+c.KubeSpawner.uid, c.KubeSpawner.fs_gid = 1000, 100
+shared = dict(name="shared", persistentVolumeClaim=dict(claimName="shared"))
+home = dict(name="home", persistentVolumeClaim=dict(claimName="{claim}"))
+c.KubeSpawner.volumes = {{"shared": shared, "home": home}}
+inside = dict(name="shared", mountPath="/home/jovyan/shared")
+c.KubeSpawner.volume_mounts = [inside, dict(name="home", mountPath="/home/jovyan"{folder})]
+"""
+OWN = """
+c.KubeSpawner.storage_pvc_ensure = True
+c.KubeSpawner.pvc_name_template = "claim-{username}"
+c.KubeSpawner.storage_class, c.KubeSpawner.storage_capacity = "fast", "7Gi"
+c.KubeSpawner.storage_access_modes = ["ReadWriteOnce"]
+"""
+
+
+@pytest.fixture
+def in_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The hub's database, in a pod whose configuration is as the chart makes it."""
+    pytest.importorskip("kubespawner", reason="kubespawner is not installed here")
+    from jupyterhub import orm
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import sessionmaker
+
+    monkeypatch.setattr("kubespawner.spawner.load_config", lambda **_: None)
+    monkeypatch.setattr("kubespawner.spawner.shared_client", lambda _: None)
+    monkeypatch.setattr(chart, "CONFIG", tmp_path / "jupyterhub_config.py")
+    orm.new_session_factory(f"sqlite:///{tmp_path}/other.sqlite")
+
+    def configured(text: str, **values: str) -> Any:
+        chart.CONFIG.write_text(CONFIG.format(state=tmp_path, **values) + text)
+        return sessionmaker(bind=create_engine(chart.database(tmp_path)))()
+
+    return configured
+
+
+def test_homes_on_one_claim_are_folders_of_it(
+    in_pod: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = in_pod("", claim="homes", folder=", subPath='{escaped_username}'")
+    found = claims.homes(db, ["anna", "b.rossi@unipd.it"])
+    assert found["b.rossi@unipd.it"] == {
+        "claim": "homes",
+        "folder": graduation.folders(["b.rossi@unipd.it"])["b.rossi@unipd.it"],
+        "owner": "1000:100",
+        "manifest": None,
+    }
+    assert not capsys.readouterr().out  # what the chart's file prints is no answer
+
+
+def test_claims_of_users_own_are_what_the_spawner_would_make(in_pod: Any) -> None:
+    from jupyterhub import orm
+
+    db = in_pod(OWN, claim="{pvc_name}", folder="")
+    kept = orm.User(name="anna")
+    db.add(kept)
+    db.add(orm.Spawner(name="", user=kept, state={"pvc_name": "claim-of-old"}))
+    db.commit()
+    found = claims.homes(db, ["anna", "b.rossi@unipd.it"])
+    assert found["anna"]["claim"] == "claim-of-old"  # the spawner remembers it
+    other = found["b.rossi@unipd.it"]
+    assert other["claim"] == other["manifest"]["metadata"]["name"]
+    assert other["claim"].startswith("claim-b-rossi-unipd-it---")
+    assert other["folder"] == "."
+    assert other["manifest"]["kind"] == "PersistentVolumeClaim"
+    assert other["manifest"]["spec"]["storageClassName"] == "fast"
+    assert other["manifest"]["spec"]["resources"] == {"requests": {"storage": "7Gi"}}
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_hub_without_a_claim_of_homes_says_so(in_pod: Any) -> None:
+    with pytest.raises(claims.NoClaim, match="on no claim"):
+        claims.homes(in_pod("c.KubeSpawner.volumes = []", claim="", folder=""), ["anna"])
+
+
+def test_the_database_is_the_hubs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chart, "CONFIG", tmp_path / "jupyterhub_config.py")
+    assert chart.database(tmp_path) == f"sqlite:///{tmp_path}/jupyterhub.sqlite"
+    chart.CONFIG.write_text("c = get_config()\nc.JupyterHub.db_url = 'postgresql://db/hub'")
+    assert chart.database(tmp_path) == "postgresql://db/hub"
