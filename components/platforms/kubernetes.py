@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from ..kubernetes_cluster.args import ClusterKind, KubernetesClusterArgs
 from ..kubernetes_cluster.pools import PoolArgs
 from .pick import needs
+from .portable import portable
 
 if TYPE_CHECKING:
     import pulumi_kubernetes as kubernetes
@@ -153,7 +154,7 @@ def kubeconfig_text(args: KubernetesClusterArgs) -> str:
             "kubeconfig, as your cluster's administrator gives it, or its text as a secret in "
             "jupyterhub:cluster.kubeconfig. Nothing was changed."
         )
-    return file.read_text()
+    return portable(file)
 
 
 def kubeconfig_file(args: KubernetesClusterArgs) -> Path:
