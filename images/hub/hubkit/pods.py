@@ -10,6 +10,7 @@ from typing import Any
 
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner import KubeSpawner
+from traitlets import default
 
 from . import events
 from .refused import refused
@@ -21,6 +22,11 @@ class PodSpawner(KubeSpawner):
     """KubeSpawner that gives up early where waiting helps nobody, with the reason."""
 
     _address = ""
+
+    @default("http_timeout")
+    def _while_it_may_start(self) -> int:
+        """A started container answers at last: a busy node is no reason to end it before."""
+        return int(self.start_timeout)
 
     def start(self) -> asyncio.Future[str]:
         """Starts the server; the future is also what ends `progress`."""

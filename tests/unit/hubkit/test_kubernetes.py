@@ -235,3 +235,9 @@ def test_a_quota_is_told() -> None:
 def test_the_hub_takes_the_spawner() -> None:
     app = JupyterHub(config=Config({"JupyterHub": {"spawner_class": PodSpawner}}))
     assert app.spawner_class is PodSpawner
+
+
+def test_a_server_may_answer_as_late_as_it_may_start() -> None:
+    made = spawner("anna")
+    made.start_timeout = 480
+    assert made.http_timeout == 480
