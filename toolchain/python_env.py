@@ -49,5 +49,6 @@ def _make_venv() -> None:
 
 
 def _digest(names: list[str]) -> str:
-    text = sys.version + "".join((paths.ROOT / name).read_text() for name in names)
+    place = str(paths.VENV.resolve())  # a checkout that was moved gets its packages anew
+    text = place + sys.version + "".join((paths.ROOT / name).read_text() for name in names)
     return hashlib.sha256(text.encode()).hexdigest()
