@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,28 +55,32 @@ _ROOT_SIZE = "12G"
 # Without one register that Debian 12's QEMU can't set under every nested KVM, and ends over it.
 _KVM = ("-accel", "kvm", "-cpu", "max,-arch-capabilities")
 _EMULATION = ("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max")
-# A boot sector that writes 0x10 to port 0xf4, where QEMU's debug device ends it with 0x21.
-_BOOT = bytes.fromhex("b010e6f4").ljust(510, b"\0") + b"\x55\xaa"
-_WORKED, _WITHIN = 0x21, 5  # seconds
+_STARTED, _WITHIN = b"Run /init as init process", 20  # seconds
 
 
 @functools.cache
 def acceleration() -> tuple[str, ...]:
-    """QEMU's words for KVM where a machine runs with it.
+    """QEMU's words for KVM where a kernel starts with it.
 
-    Where a cloud has no nested one, the device may be there all the same, slower than emulation.
+    Where a cloud has no nested one, the device may be there all the same: slower than emulation,
+    or without instructions that Linux needs.
     """
-    with tempfile.NamedTemporaryFile() as disk:
-        disk.write(_BOOT)
-        disk.flush()
+    base = base_image()
+    with tempfile.TemporaryDirectory() as folder:
+        console = Path(folder) / "console.log"
         words = ["qemu-system-x86_64", *_KVM, "-display", "none", "-no-user-config", "-net", "none"]
-        words += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-        words += ["-drive", f"file={disk.name},format=raw"]
-        try:
-            tried = subprocess.run(words, capture_output=True, timeout=_WITHIN, check=False)
-        except subprocess.TimeoutExpired:
-            return _EMULATION
-    return _KVM if tried.returncode == _WORKED else _EMULATION
+        words += ["-m", "1G", "-serial", f"file:{console}", "-append", "console=ttyS0"]
+        words += ["-kernel", str(base / "vmlinuz"), "-initrd", str(base / "initrd.img")]
+        tried = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + _WITHIN
+        while tried.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+            if console.exists() and _STARTED in console.read_bytes():
+                break
+        tried.kill()
+        tried.wait()
+        started = console.exists() and _STARTED in console.read_bytes()
+    return _KVM if started else _EMULATION
 
 
 def missing_packages() -> list[str]:
