@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
+import pulumi
 import pytest
 
 from components import ConfigError, KubernetesClusterArgs
 from components.jupyterhub_host.servers import ServerSizeArgs
 from components.kubernetes_cluster import api
 from components.kubernetes_cluster.checks import Asked, check
+from components.platforms import charts
 from components.preflight import notes, refused
 from components.shared_volume.args import SharedVolumeArgs
 from stacks import cluster_checks
@@ -111,6 +115,25 @@ def test_a_release_that_only_the_cluster_knows_is_made_anew(cluster: Cluster) ->
     client = api.client(cluster.kubeconfig, None)
     assert api.let_go_on(client, "jupyterhub-test", "hub", is_new=True) == ["v1"]
     assert sorted(cluster.secrets) == ["v2"]
+
+
+@pytest.mark.parametrize(("is_own", "left"), [(True, []), (False, ["v1"])])
+def test_a_live_release_is_taken_over_only_in_a_cluster_that_the_stack_made(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, is_own: bool, left: list[str]
+) -> None:
+    """In one that others made it may be another state's hub, with people on it."""
+    cluster.secrets["v1"] = {"owner": "helm", "name": "jupyterhub-test-hub", "status": "deployed"}
+    monkeypatch.setattr(pulumi, "ResourceHook", lambda _, callback: callback)
+    known: Any = SimpleNamespace(
+        kubeconfig=SimpleNamespace(apply=lambda take: take(cluster.kubeconfig)),
+        context=None,
+        namespace="jupyterhub-test",
+        named=lambda name: f"jupyterhub-test-{name}",
+        is_own=is_own,
+    )
+    before_create: Any = charts._hook("hub", known)
+    before_create(SimpleNamespace(old_inputs=None))
+    assert sorted(cluster.secrets) == left
 
 
 def test_a_cluster_made_another_way_is_another_one() -> None:

@@ -30,7 +30,7 @@ from tests.unit.test_cloud import (
     _user_data,
     surround,
 )
-from toolchain import machine
+from toolchain import commands, machine
 from toolchain.machine import Machine
 
 fetch = k3s.fetch  # the real one
@@ -516,3 +516,9 @@ def test_the_commands_know_a_clusters_first_server() -> None:
     names = [urn.rsplit("::", 1)[1] for urn in machine.in_cluster(STATE)]
     assert names == ["state", "hub"]
     assert Machine.of_cluster({"deployment": {"resources": []}}) is None
+
+
+def test_a_dead_cluster_is_taken_away_without_a_docker_engine_here() -> None:
+    """`make down` would ask this machine's engine for servers of users, and wait for it."""
+    assert commands._engine_of(STATE) is None
+    assert commands._engine_of({"deployment": {"resources": []}}) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -197,7 +198,9 @@ def test_a_stack_with_monitoring_tells_its_hub() -> None:
     assert "loadRoles" in told["hub"]
 
 
-def composed(monitoring: dict[str, Any]) -> tuple[Recorder, dict[str, Any]]:
+def composed(
+    monitoring: dict[str, Any], protects_claims: bool = True
+) -> tuple[Recorder, dict[str, Any]]:
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder, project="jupyterhub", stack="test", preview=False)
     pulumi.runtime.register_stack_transformation(recorder.transform)
@@ -205,7 +208,9 @@ def composed(monitoring: dict[str, Any]) -> tuple[Recorder, dict[str, Any]]:
 
     @pulumi.runtime.test
     def run() -> Any:
-        cluster = KubernetesCluster.connect(CLASS, given.cluster)
+        cluster = replace(
+            KubernetesCluster.connect(CLASS, given.cluster), protects_claims=protects_claims
+        )
         edge = ingress(given.proxy, "own", [], "certificate")
         hub: Any = pulumi.ComponentResource("jupyterhub:index:JupyterHubHost", "hub")
         hub.args = given.hub
@@ -244,3 +249,10 @@ def test_what_is_made() -> None:
     assert role["roleRef"]["name"] == "view"
     assert found["url"] == "http://127.0.0.1:3000"
     assert set(found["ways"]) == {"grafana", "dashboard", "dashboard_token"}
+
+
+@pytest.mark.usefixtures("_engine")
+def test_grafanas_claim_keeps_no_cluster_from_going_whose_disk_is_protected() -> None:
+    """As of a hub's own claims on k3s: `make down` could delete no VM otherwise."""
+    options = composed({}, protects_claims=False)[0].options["monitoring-grafana"]
+    assert not options.protect and options.retain_on_delete
