@@ -42,6 +42,12 @@ def test_the_dashboard_is_behind_the_login(roster_hub: Checkout, teacher: User) 
     assert "/hub/login" in stranger.url
 
 
+def test_jupyterlab_shows_dashboards_beside_the_notebook(teacher: User) -> None:
+    assert teacher.get("dask/clusters").json() == []
+    extensions = teacher.get("lab").text
+    assert "dask-labextension" in extensions
+
+
 def test_workers_reach_nothing_of_the_hub(roster_hub: Checkout, teacher: User) -> None:
     code = f"""
 from dask.distributed import Client
