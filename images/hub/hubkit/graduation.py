@@ -227,12 +227,15 @@ def _passwords(db: Any) -> dict[str, str]:
 
 def take(db: Any, told: dict[str, Any]) -> None:
     """Brings users, groups and passwords into this hub; what is here already stays as it is."""
-    from jupyterhub import orm
+    from jupyterhub import orm, roles
     from nativeauthenticator.orm import UserInfo
 
     for name, known in told["users"].items():
         if orm.User.find(db, name) is None:
-            db.add(orm.User(name=name, admin=known["admin"]))
+            user = orm.User(name=name, admin=known["admin"])
+            db.add(user)
+            # The running hub gives them at a first login only; without them nobody starts a server.
+            roles.assign_default_roles(db, entity=user)
     db.commit()
     for name, members in told["groups"].items():
         group = orm.Group.find(db, name) or orm.Group(name=name)

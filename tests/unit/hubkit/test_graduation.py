@@ -129,13 +129,15 @@ def test_sockets_and_pipes_are_left(home: Path) -> None:
 
 def test_accounts_arrive_and_what_is_there_stays(tmp_path: Path) -> None:
     from hubkit.login.passwords import UserInfo
-    from jupyterhub import orm
+    from jupyterhub import orm, roles
     from nativeauthenticator.orm import Base
     from sqlalchemy.orm import sessionmaker
 
     def hub(name: str) -> object:
         made = orm.new_session_factory(f"sqlite:///{tmp_path}/{name}.sqlite")()
         Base.metadata.create_all(made.get_bind())
+        for role in roles.get_default_roles():
+            roles.create_role(made, role)
         return sessionmaker(bind=made.get_bind())()
 
     old, new = hub("old"), hub("new")
@@ -154,6 +156,8 @@ def test_accounts_arrive_and_what_is_there_stays(tmp_path: Path) -> None:
         graduation.take(new, told)
     users = {user.name: user.admin for user in new.query(orm.User)}  # type: ignore[attr-defined]
     assert users == {"anna": True, "ben": True}
+    # Without it she would be let in, and could start nothing.
+    assert {role.name for role in orm.User.find(new, "anna").roles} == {"user", "admin"}
     assert sorted(user.name for user in orm.Group.find(new, "muons").users) == ["anna", "ben"]
     assert UserInfo.find(new, "anna").password == b"$2b$12$hash"
     assert UserInfo.find(new, "ben") is None
