@@ -20,6 +20,7 @@ class Cluster(Protocol):
     """What tests need of one."""
 
     kubeconfig: Path
+    storage_class: str | None  # of `volumes`; None is the cluster's default
 
     def load(self, image: str) -> None:
         """Brings an image of this machine's Docker engine onto it."""
@@ -30,6 +31,8 @@ class Cluster(Protocol):
 
 class Given:
     """A cluster that somebody else made: kind, or any that has the images already."""
+
+    storage_class: str | None = None
 
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
