@@ -53,5 +53,5 @@ test-vm: ## tests on a real machine in QEMU (25 min)
 	@$(T) test tests/vm $(ARGS)
 lint: ## ruff, mypy in strict mode, hadolint
 	@$(T) lint
-bench: ## measure spawn times and memory
-	@$(T) bench
+bench: ## measure, into docs/benchmarks.md (WHAT=hub, previews or dask)
+	@$(T) bench --what "$(WHAT)"

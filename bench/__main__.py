@@ -1,125 +1,29 @@
-"""`make bench`: prints the table and writes it to docs/benchmarks.md."""
+"""`make bench`: prints what was measured and writes it to docs/benchmarks.md, part by part."""
 
 from __future__ import annotations
 
-import os
-import platform
+import sys
 import tempfile
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.checkout import Checkout, running
-from tests.client import logged_in
+from . import dask, hub, page, previews
 
-from . import previews, spawns, stock
-from .spawns import Spread
-
-ROUNDS, AT_ONCE = 8, 8
-CONFIG = {
-    "hub": {"images": [{"title": "Python", "source": {"build": "images/notebook"}}]},
-}
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+PARTS = {"hub": hub, "previews": previews, "dask": dask}
 
 
-def main() -> None:
-    """Measures everything in one run."""
-    with tempfile.TemporaryDirectory() as folder:
-        rows = _measure(Path(folder))
-    page = _page(rows)
-    PAGE.write_text(page)
-    print(page)
-
-
-def _measure(folder: Path) -> list[tuple[str, str, str]]:
-    with running(folder / "first", "tbench", 7, CONFIG):
-        pass  # images and tools are there now
-    rows = []
-    begun = time.monotonic()
-    with running(folder / "second", "tbench", 7, CONFIG) as hub:
-        first = time.monotonic() - begun
-        begun = time.monotonic()
-        hub.make("up")
-        second = time.monotonic() - begun
-        rows.append(("`make up`, images present, to the login page", f"{first:.1f} s", "≤ 15 s"))
-        rows.append(("second `make up`, nothing to change", f"{second:.1f} s", "≤ 8 s"))
-        rows += _spawn_rows(hub)
-    return rows + previews.rows(folder / "previews")
-
-
-def _spawn_rows(hub: Checkout) -> list[tuple[str, str, str]]:
-    password = hub.secrets()["class_password"]
-    idle = logged_in(hub.url, "idle", password)
-    idle.start()
-    server = hub.server("idle")
-    engine, own = spawns.floor(server, ROUNDS)
-    floor = engine.p50 + own.p50
-    people = spawns.users(hub.url, password, [f"user{i}" for i in range(AT_ONCE)])
-    spawns.spawn(people[0])  # the first of all warms the page cache for everybody
-    people[0].stop()
-    ours = spawns.one_by_one(people)
-    ours_at_once = spawns.at_once(people)
-    rows = [
-        ("floor: container create + start, p50", f"{engine.p50:.2f} s", ""),
-        ("floor: the server's own start, p50", f"{own.p50:.2f} s", ""),
-        ("floor, together", f"{floor:.2f} s", ""),
-        ("spawn one by one, p50", f"{ours.p50:.2f} s = {ours.p50 / floor:.2f} x floor", "≤ 1.3"),
-        ("spawn one by one, p95", f"{ours.p95:.2f} s", ""),
-        (f"{AT_ONCE} at once, p50", f"{ours_at_once.p50:.2f} s", ""),
-    ]
-    rows += _against_stock(hub, server.attrs["Config"]["Image"], ours, ours_at_once)
-    idle.get("api/status")
-    rows += [
-        ("memory of the hub", f"{spawns.memory(hub.container('hub')):.0f} MiB", ""),
-        ("memory of the guard", f"{spawns.memory(hub.container('guard')):.0f} MiB", ""),
-        ("memory of Traefik", f"{spawns.memory(hub.container('proxy')):.0f} MiB", ""),
-        ("memory of an idle user's server", f"{spawns.memory(server):.0f} MiB", ""),
-    ]
-    idle.stop()
-    return rows
-
-
-def _against_stock(
-    hub: Checkout, notebook: str, ours: Spread, ours_at_once: Spread
-) -> list[tuple[str, str, str]]:
-    failures = (f"{AT_ONCE} at once, failures", str(ours_at_once.failures), "0")
-    if reason := stock.missing():
-        measured = f"{ours_at_once.p95:.2f} s"
-        return [(f"{AT_ONCE} at once, p95 (no comparison: {reason})", measured, ""), failures]
-    hub_image = hub.container("hub").attrs["Config"]["Image"]
-    with stock.hub(hub_image, notebook) as url:
-        people = spawns.users(url, stock.PASSWORD, [f"stock{i}" for i in range(AT_ONCE)])
-        spawns.spawn(people[0])
-        people[0].stop()
-        theirs = spawns.one_by_one(people)
-        theirs_at_once = spawns.at_once(people)
-    ratio = ours_at_once.p95 / theirs_at_once.p95
-    return [
-        (f"{AT_ONCE} at once, p95", f"{ours_at_once.p95:.2f} s = {ratio:.2f} x stock", "≤ 0.7"),
-        failures,
-        ("stock one by one, p50", f"{theirs.p50:.2f} s", ""),
-        (f"stock {AT_ONCE} at once, p50", f"{theirs_at_once.p50:.2f} s", ""),
-        (f"stock {AT_ONCE} at once, p95", f"{theirs_at_once.p95:.2f} s", ""),
-    ]
-
-
-def _page(rows: list[tuple[str, str, str]]) -> str:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
-    date = datetime.now(UTC).strftime("%Y-%m-%d")
-    head = [
-        "# Benchmarks",
-        "",
-        f"Made by `make bench` on {date}: {os.cpu_count()} cores, {memory:.0f} GiB, "
-        f"Linux {platform.release().split('-')[0]}, {platform.machine()}.",
-        f"All in one run; spawns are {ROUNDS} one by one and {AT_ONCE} at once. The floor is an",
-        "exact copy of a user's container, started without any hub. Stock is JupyterHub with",
-        "DockerSpawner and configurable-http-proxy as they come, same images, same machine.",
-        "",
-        "| what | measured | aim |",
-        "|---|---|---|",
-    ]
-    return "\n".join([*head, *(f"| {a} | {b} | {c} |" for a, b, c in rows)]) + "\n"
+def main(wanted: list[str]) -> int:
+    """Measures one part, or all; each in one run of its own."""
+    if unknown := set(wanted) - PARTS.keys():
+        print(f"WHAT: found {', '.join(unknown)}; allowed: {', '.join(PARTS)}", file=sys.stderr)
+        return 1
+    for name in wanted or PARTS:
+        part = PARTS[name]
+        with tempfile.TemporaryDirectory() as folder:
+            section = page.section(name, part.TITLE, part.ABOUT, part.rows(Path(folder)))
+        page.keep(part.TITLE, section)
+        print(section, flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -89,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     command("env", "lines for eval, so that plain pulumi works")
     command("test", "run tests").add_argument("arguments", nargs="*")
     command("lint", "ruff, mypy and hadolint")
-    command("bench", "measure spawn times and memory")
+    measure = command("bench", "measure, into docs/benchmarks.md")
+    measure.add_argument("--what", default="", help="hub, previews or dask; default: all")
     return parser
 
 
@@ -163,7 +164,7 @@ def _run(arguments: argparse.Namespace) -> None:
         case "lint":
             commands.lint()
         case "bench":
-            commands.bench()
+            commands.bench(arguments.what)
 
 
 def _in_words(error: OSError | http.client.HTTPException) -> str:

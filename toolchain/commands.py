@@ -347,8 +347,8 @@ def lint() -> None:
             raise Problem(f"{' '.join(words)} found something, see above.")
 
 
-def bench() -> None:
-    """Measures on a stack of its own."""
+def bench(what: str) -> None:
+    """Measures one part or all, on stacks of their own."""
     python_env.ensure(developer=True)
-    if subprocess.run([python_env.PYTHON, "-m", "bench"], check=False).returncode:
+    if subprocess.run([python_env.PYTHON, "-m", "bench", *what.split()], check=False).returncode:
         raise Problem("The benchmark failed, see above.")
