@@ -133,7 +133,7 @@ class User:
         return f"{self.url}{self.base}{path}"
 
     def start(
-        self, image: str | None = None, within: float = 120, chosen_as: str = "image"
+        self, image: str | None = None, within: float = 240, chosen_as: str = "image"
     ) -> float:
         """Starts the server as the spawn page does and opens it; returns the seconds it took.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-LANES = ("tests/local", "tests/engine")
+LANES = ("tests/local", "tests/engine", "tests/kubernetes")
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups

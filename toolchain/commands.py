@@ -311,7 +311,7 @@ def env(name: str) -> None:
 
 
 # A machine is booted only when asked for (make test-vm): without hardware support it takes long.
-SUITE = ["tests/unit", "tests/engine", "tests/local"]
+SUITE = ["tests/unit", "tests/engine", "tests/local", "tests/kubernetes"]
 # Two at a time, as tests/conftest.py shares them out; how long the longest took is told.
 _WHOLE = ["--numprocesses", "2", "--dist", "loadgroup", "--durations", "30", *SUITE]
 

@@ -66,7 +66,7 @@ CONFIG: dict[str, Any] = {
             _image("Python", "1G", "128M"),
             _image("Huge", "900G", "900G"),  # refused by the preview, where no pool is said
         ],
-        "pods": {"pull_ahead": False, "start_timeout": 120, "disruption_budgets": False},
+        "pods": {"pull_ahead": False, "start_timeout": 300, "disruption_budgets": False},
     },
 }
 
@@ -147,7 +147,7 @@ def forwarded(hub: Hub) -> Iterator[None]:
     words = ["-n", hub.checkout.deployment, "port-forward", "svc/proxy-public", f"{PORT}:80"]
     process = subprocess.Popen([*way, *words], stdout=subprocess.DEVNULL)
     try:
-        eventually("the hub", lambda: requests.get(f"{hub.url}/hub/health", timeout=5).ok, 60)
+        eventually("the hub", lambda: requests.get(f"{hub.url}/hub/health", timeout=5).ok, 180)
         yield
     finally:
         process.terminate()

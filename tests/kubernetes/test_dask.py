@@ -20,6 +20,7 @@ from tests.client import eventually
 from tests.kubernetes.stack import NOTEBOOK, build_image
 from tests.servers.kubernetes import Cluster, kubectl
 
+pytestmark = pytest.mark.timeout(3000)  # the first one may build Kubernetes
 NAMESPACE = "dask-t"
 IMAGE = "pulumi-jupyterhub/test-dask:1"
 COMPUTE = """
@@ -47,10 +48,10 @@ def dask(cluster: Cluster, hub: object, tmp_path_factory: pytest.TempPathFactory
     kubectl(cluster, "create", "namespace", NAMESPACE)
     kubectl(cluster, "-n", NAMESPACE, "apply", "-f", "-", given=yaml.safe_dump_all(_objects()))
     for name in ("scheduler", "worker"):
-        status = ["rollout", "status", f"deploy/{name}", "--timeout=180s"]
+        status = ["rollout", "status", f"deploy/{name}", "--timeout=300s"]
         kubectl(cluster, "-n", NAMESPACE, *status)
     yield
-    kubectl(cluster, "delete", "namespace", NAMESPACE, "--timeout=120s")
+    kubectl(cluster, "delete", "namespace", NAMESPACE, "--timeout=300s")
 
 
 def _objects() -> Iterator[dict[str, Any]]:
@@ -78,7 +79,7 @@ def _deployment(name: str, count: int, of: dict[str, Any], command: list[str]) -
         "image": IMAGE,
         "imagePullPolicy": "Never",
         "command": command,
-        "resources": {"limits": resources["limit"], "requests": {"memory": "128Mi"}},
+        "resources": {"limits": resources["limit"], "requests": {"memory": "128Mi", "cpu": "0.1"}},
         **of["extraContainerConfig"],
     }
     labels = {"dask": name}
@@ -105,5 +106,5 @@ def test_a_worker_is_lost_in_the_middle_and_the_answer_is_right(cluster: Cluster
     eventually("the middle", lambda: "in the middle" in told("logs", "notebook"), 180)
     pods = json.loads(told("get", "pods", "-l", "dask=worker", "-o", "json"))["items"]
     told("delete", "pod", pods[0]["metadata"]["name"], "--now")
-    told("wait", "pod/notebook", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=180s")
+    told("wait", "pod/notebook", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=300s")
     assert told("logs", "notebook").splitlines()[-1] == str(sum(x * x for x in range(200)))

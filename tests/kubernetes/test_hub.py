@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.client import User, eventually
 from tests.kubernetes.stack import Hub
+
+pytestmark = pytest.mark.timeout(3000)  # the first one may build Kubernetes
 
 
 def started(user: User) -> float:
@@ -18,7 +22,7 @@ def test_a_notebook_in_a_pod_and_a_home_that_is_kept(hub: Hub) -> None:
     assert user.run("print(6 * 7)") == "42"
     user.run("open('kept.txt', 'w').write('mine')")
     user.stop()
-    eventually("no pod", lambda: not hub.pods())
+    eventually("no pod", lambda: not hub.pods(), 120)
     print(f"second server: {started(user):.1f} s")
     assert user.run("print(open('kept.txt').read())") == "mine"
     (pod,) = hub.pods()
@@ -39,7 +43,7 @@ def test_a_new_hub_ends_no_server(hub: Hub) -> None:
     with user.kernel() as kernel:
         kernel.run("x = 5")
         hub.kubectl("rollout", "restart", "deploy/hub")
-        hub.kubectl("rollout", "status", "deploy/hub", "--timeout=120s")
+        hub.kubectl("rollout", "status", "deploy/hub", "--timeout=300s")
         assert kernel.run("print(x)") == "5"
     assert user.is_open()
     user.stop()
@@ -53,5 +57,5 @@ def test_what_no_machine_holds_is_told_in_words(hub: Hub) -> None:
         page = user.session.get(f"{hub.url}/hub/spawn-pending/anna").text
         return "no machine has enough free memory" in page
 
-    eventually("why there is no server", told, 90)
-    eventually("no pod", lambda: not hub.pods())
+    eventually("why there is no server", told, 240)
+    eventually("no pod", lambda: not hub.pods(), 120)

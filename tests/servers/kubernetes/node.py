@@ -39,7 +39,7 @@ PACKAGES = {
     "unshare": "util-linux",
     "sysctl": "procps",
 }
-_PATIENCE = 120  # seconds
+_PATIENCE = 300  # seconds
 
 
 def missing() -> str | None:
