@@ -234,7 +234,7 @@ def take(db: Any, told: dict[str, Any]) -> None:
         if orm.User.find(db, name) is None:
             user = orm.User(name=name, admin=known["admin"])
             db.add(user)
-            # The running hub gives them at a first login only; without them nobody starts a server.
+            # As for whom an admin adds: their servers may be started before they log in.
             roles.assign_default_roles(db, entity=user)
     db.commit()
     for name, members in told["groups"].items():

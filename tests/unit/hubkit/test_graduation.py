@@ -156,7 +156,7 @@ def test_accounts_arrive_and_what_is_there_stays(tmp_path: Path) -> None:
         graduation.take(new, told)
     users = {user.name: user.admin for user in new.query(orm.User)}  # type: ignore[attr-defined]
     assert users == {"anna": True, "ben": True}
-    # Without it she would be let in, and could start nothing.
+    # The running hub would give them at a login only.
     assert {role.name for role in orm.User.find(new, "anna").roles} == {"user", "admin"}
     assert sorted(user.name for user in orm.Group.find(new, "muons").users) == ["anna", "ben"]
     assert UserInfo.find(new, "anna").password == b"$2b$12$hash"
