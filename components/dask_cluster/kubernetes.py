@@ -168,8 +168,9 @@ def for_hub(fullname: str) -> dict[str, Any]:
                 "DASK_GATEWAY__PROXY_ADDRESS": f"gateway://traefik-{fullname}:80",
                 "DASK_GATEWAY__PUBLIC_ADDRESS": f"{PREFIX}/",
                 "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
-                # Filled in by dask-gateway in the notebook: the image that it is.
-                "DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE": "{JUPYTER_IMAGE_SPEC}",
+                # Filled in by dask-gateway in the notebook: the image that it is. Braces are
+                # doubled, as KubeSpawner would fill them in itself, and knows no such thing.
+                "DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE": "{{JUPYTER_IMAGE_SPEC}}",
                 # JupyterLab's button for a new cluster, and its dashboards.
                 "DASK_LABEXTENSION__FACTORY__MODULE": "dask_gateway",
                 "DASK_LABEXTENSION__FACTORY__CLASS": "GatewayCluster",

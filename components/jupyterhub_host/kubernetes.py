@@ -148,7 +148,7 @@ def chart_values(
             "cmd": list(first.command),
             "startTimeout": pods.start_timeout,
             "nodeSelector": pods.nodes,
-            "extraEnv": {**(environment or {}), **args.environment, **first.environment},
+            "extraEnv": literal({**(environment or {}), **args.environment, **first.environment}),
             "events": True,
             "storage": _storage(args, volumes, homes_kind, homes_size, storage_class),
             "initContainers": _folders(args, references[0], homes_kind),
@@ -215,6 +215,13 @@ def _hub(
         "allowNamedServers": args.named_servers > 0,
         "namedServerLimitPerUser": args.named_servers,
         "pdb": {"enabled": args.pods.disruption_budgets},
+    }
+
+
+def literal(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables as they are: KubeSpawner fills in what is in braces, and JSON has some."""
+    return {
+        name: value.replace("{", "{{").replace("}", "}}") for name, value in environment.items()
     }
 
 
@@ -335,7 +342,7 @@ def _profile(
         "uid": image.uid,
         "fs_gid": image.gid,
         "cmd": list(image.command),
-        "environment": dict(image.environment),
+        "environment": literal(image.environment),
     }
     profile: Values = {
         "display_name": image.title,

@@ -34,6 +34,7 @@ IMAGES = [each for each in os.environ.get("PULUMI_JUPYTERHUB_TEST_IMAGES", "").s
 PORT = 8497
 PROXY = "quay.io/jupyterhub/configurable-http-proxy:5.3.0"  # as the chart names it
 HUB, NOTEBOOK = ("pulumi-jupyterhub/test-hub:1", "pulumi-jupyterhub/test-notebook:1")
+COURSE = '{"year": 2026}'  # in braces, which KubeSpawner would fill in
 INGRESS_CLASS: dict[str, Any] = {  # nothing is behind it: tests go to the hub's proxy
     "apiVersion": "networking.k8s.io/v1",
     "kind": "IngressClass",
@@ -61,6 +62,7 @@ CONFIG: dict[str, Any] = {
     "hub": {
         "login": {"kind": "roster", "users": ["anna", "b.rossi@unipd.it"]},
         "admins": ["teacher"],
+        "environment": {"COURSE": COURSE},
         "image": {"reference": HUB},
         "images": [
             _image("Python", "1G", "128M"),

@@ -131,7 +131,7 @@ def test_what_the_hub_is_told() -> None:
     environment = found["singleuser"]["extraEnv"]
     inside = "http://traefik-jupyterhub-class-dask/services/dask-gateway"
     assert environment["DASK_GATEWAY__ADDRESS"] == inside
-    assert environment["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] == "{JUPYTER_IMAGE_SPEC}"
+    assert environment["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] == "{{JUPYTER_IMAGE_SPEC}}"
     (way,) = found["singleuser"]["networkPolicy"]["egress"]
     assert way["to"] == [
         {"podSelector": {"matchLabels": {"gateway.dask.org/instance": "jupyterhub-class-dask"}}}

@@ -69,6 +69,8 @@ CASES: list[tuple[dict[str, Any], str, Any]] = [
         ["start", "lab"],
     ),
     ({"environment": {"A": "b"}}, "singleuser.extraEnv.A", "b"),
+    # KubeSpawner fills in what is in single braces, and no server would start.
+    ({"environment": {"A": '{"b": 1}'}}, "singleuser.extraEnv.A", '{{"b": 1}}'),
     ({"images": [PYTHON | {"environment": {"A": "c"}}]}, "singleuser.extraEnv.A", "c"),
     (
         {"images": [PYTHON | {"shared_memory": "1GiB"}]},
