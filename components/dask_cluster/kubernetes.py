@@ -27,6 +27,9 @@ from dask_gateway_server.options import Options, Select
 told = json.loads(os.environ["{_SETTINGS}"])
 c.ClusterConfig.idle_timeout = told["idle_timeout"]
 c.ClusterConfig.cluster_max_workers = told["max_workers"]
+# Dask's older commands, `dask-scheduler` and `dask-worker`, are in no newer Dask.
+c.ClusterConfig.scheduler_cmd = ["dask", "scheduler"]
+c.ClusterConfig.worker_cmd = ["dask", "worker"]
 c.Backend.cluster_options = Options(
     Select("image", told["images"]), handler=lambda chosen: {{"image": chosen.image}}
 )

@@ -109,7 +109,12 @@ def test_the_gateways_own_config_sets_limits_and_offers_the_hubs_images(
     text = "import os, json\n" + found["gateway"]["extraConfig"]["pulumi-jupyterhub"]
     ast.parse(text)
     exec(text, {"c": c})
-    assert vars(c.ClusterConfig) == {"idle_timeout": 60, "cluster_max_workers": 7}
+    assert vars(c.ClusterConfig) == {
+        "idle_timeout": 60,
+        "cluster_max_workers": 7,
+        "scheduler_cmd": ["dask", "scheduler"],
+        "worker_cmd": ["dask", "worker"],
+    }
     (field,), handler = c.Backend.__dict__["cluster_options"]
     assert field == ("image", IMAGES)
     assert handler(types.SimpleNamespace(image=IMAGES[1])) == {"image": IMAGES[1]}
