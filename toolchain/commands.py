@@ -324,6 +324,8 @@ def test(arguments: list[str]) -> None:
     docker_engine.ensure(engine)
     base_images.ensure(engine)
     test_packages.ensure()
+    if not arguments or any(each.startswith("tests/kubernetes") for each in arguments):
+        test_packages.ensure_kubernetes()
     found = pulumi_cli.find()
     assert found is not None
     variables = os.environ | environment.variables(found)

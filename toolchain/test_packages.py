@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
-from .steps import apt_install, is_root, step
+from . import paths, python_env
+from .steps import apt_install, is_root, run, step
 
 PROGRAMS = {
     "chromium": "chromium",
@@ -26,3 +28,10 @@ def ensure() -> None:
             current.result = "installed"
         else:
             current.result = f"missing: sudo apt-get install -y {' '.join(absent)}"
+
+
+def ensure_kubernetes() -> None:
+    """Builds Kubernetes before anything is timed: it takes all of a machine for ten minutes."""
+    with step("Kubernetes for the tests"):
+        words: list[str | Path] = [python_env.PYTHON, "-m", "tests.servers.kubernetes"]
+        run(words, "Kubernetes", cwd=paths.ROOT)

@@ -1,0 +1,10 @@
+"""Builds what the tests' own cluster needs, where it is needed and can be."""
+
+from __future__ import annotations
+
+import os
+
+from . import VARIABLE, build, missing
+
+if __name__ == "__main__" and not (os.environ.get(VARIABLE) or missing()):
+    build.folder()
