@@ -1,10 +1,10 @@
-"""Builds what the tests' own cluster needs, where it is needed and can be."""
+"""Gets what the tests' own cluster needs, where it is needed and can be."""
 
 from __future__ import annotations
 
 import os
 
-from . import VARIABLE, build, missing
+from . import VARIABLE, missing, node
 
 if __name__ == "__main__" and not (os.environ.get(VARIABLE) or missing()):
-    build.folder()
+    node.programs()

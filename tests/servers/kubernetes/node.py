@@ -51,12 +51,17 @@ def missing() -> str | None:
     return None
 
 
+def programs() -> Path:
+    """Where all is that a node needs, once it is there."""
+    if packages := [package for name, package in PACKAGES.items() if not shutil.which(name)]:
+        apt_install(*packages)
+    return build.folder()
+
+
 @contextmanager
 def running() -> Iterator[Node]:
     """A node without anything on it, ended afterwards; one at a time on a machine."""
-    if packages := [package for name, package in PACKAGES.items() if not shutil.which(name)]:
-        apt_install(*packages)
-    node = Node(build.folder())
+    node = Node(programs())
     with lock("kubernetes-node"):
         node.start()
         try:
