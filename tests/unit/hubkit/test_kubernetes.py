@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from escapism import unescape
 from hubkit import configure as common
 from hubkit import events, kubernetes, names, on_docker, settings
 from hubkit.pods import PodSpawner
@@ -161,7 +162,10 @@ def test_no_two_users_share_a_pod_or_a_home() -> None:
             found.add(name)
     made = [spawner(name) for name in sorted(found)]
     assert len({each.pod_name for each in made}) == 1000
-    assert len({each._expand_user_properties("{escaped_username}") for each in made}) == 1000
+    folders = {each._expand_user_properties("{escaped_username}") for each in made}
+    assert len(folders) == 1000
+    # Who looks after the files can tell whose a folder is.
+    assert {unescape(folder, "-") for folder in folders} == found
     assert all(len(each.pod_name) <= 63 for each in made)
 
 
