@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,9 +18,10 @@ def main(wanted: list[str]) -> int:
         print(f"WHAT: found {', '.join(unknown)}; allowed: {', '.join(PARTS)}", file=sys.stderr)
         return 1
     for name in wanted or PARTS:
-        part = PARTS[name]
+        part, load = PARTS[name], os.getloadavg()[0]
         with tempfile.TemporaryDirectory() as folder:
-            section = page.section(name, part.TITLE, part.ABOUT, part.rows(Path(folder)))
+            rows = part.rows(Path(folder))
+        section = page.section(name, part.TITLE, part.ABOUT, rows, load)
         page.keep(part.TITLE, section)
         print(section, flush=True)
     return 0

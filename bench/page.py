@@ -11,15 +11,21 @@ from pathlib import Path
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 
-def section(name: str, title: str, about: str, rows: list[tuple[str, str, str]]) -> str:
-    """A part's text: when, where and how it was measured, and its table."""
+def section(
+    name: str, title: str, about: str, rows: list[tuple[str, str, str]], load: float
+) -> str:
+    """A part's text: when, where and how it was measured, and its table.
+
+    `load`: of the machine before; afterwards it is also that of the measuring itself.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     head = [
         f"## {title}",
         "",
         f"Made by `make bench WHAT={name}` on {date}: {os.cpu_count()} cores, {memory:.0f} GiB, "
-        f"Linux {platform.release().split('-')[0]}, {platform.machine()}.",
+        f"Linux {platform.release().split('-')[0]}, {platform.machine()}. "
+        f"Load {load:.1f} before, {os.getloadavg()[0]:.1f} at the end.",
         about,
         "",
         "| what | measured | aim |",
