@@ -51,7 +51,9 @@ def create(
     Notebooks can't be on the workers' network (they would reach each other there), so a proxy of
     the cluster's own carries their connections from the users' gateway address.
     """
-    network = containers.network(name, host, parent, role="dask", subnet=args.subnet, icc=True)
+    network = containers.network(
+        name, host, parent, role="dask", subnet=args.subnet, icc=True, has_fixed=True
+    )
     address = address_in(args.subnet, 2)
     scheduler = _scheduler(name, host, images, hub, parent, _on(network, address), machines)
     if machines:

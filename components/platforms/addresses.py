@@ -13,3 +13,8 @@ def gateway_of(subnet: str) -> str:
 def address_in(subnet: str, index: int) -> str:
     """The address at a place in a range."""
     return str(ipaddress.ip_network(subnet)[index])
+
+
+def upper_half(subnet: str) -> str:
+    """The second half of a range."""
+    return str(list(ipaddress.ip_network(subnet).subnets())[-1])

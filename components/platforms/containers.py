@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-from .addresses import gateway_of
+from .addresses import gateway_of, upper_half
 from .docker_host import DockerHost
 
 
@@ -93,13 +93,19 @@ def network(
     role: str,
     subnet: str | None,
     icc: bool,
+    has_fixed: bool = False,
 ) -> docker.Network:
     """A bridge network. Without `icc` its containers can't reach each other.
 
-    Without a range of its own it gets one of the engine's.
+    Without a range of its own it gets one of the engine's. Where one of its containers `has_fixed`
+    address, the engine gives others the upper half: after a restart it starts them in any order.
     """
     ranges = [
-        docker.NetworkIpamConfigArgs(subnet=subnet, gateway=gateway_of(subnet))
+        docker.NetworkIpamConfigArgs(
+            subnet=subnet,
+            gateway=gateway_of(subnet),
+            ip_range=upper_half(subnet) if has_fixed else None,
+        )
         for subnet in filter(None, [subnet])
     ]
     options = {

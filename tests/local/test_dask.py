@@ -67,3 +67,24 @@ client = Client(timeout=20)
 print(set(map(str, client.run(look).values())))
 """
     assert teacher.run(code) == "{'([], [], False, 1000)'}"
+
+
+def test_after_a_restart_its_containers_may_start_in_any_order(
+    roster_hub: Checkout, teacher: User
+) -> None:
+    """As the engine starts them: a worker's new address is never the scheduler's."""
+    scheduler, workers = (
+        roster_hub.container("dask-scheduler"),
+        roster_hub.containers("dask-worker"),
+    )
+    for container in (scheduler, *workers):
+        container.stop(timeout=5)
+    for container in (*workers, scheduler):
+        container.start()
+    code = """
+from dask.distributed import Client
+client = Client(timeout=60)
+client.wait_for_workers(2, timeout=60)
+print(client.submit(sum, [1, 2, 3]).result(timeout=60))
+"""
+    assert teacher.run(code) == "6"

@@ -116,7 +116,9 @@ def cluster(roster_hub: Checkout, tmp_path_factory: pytest.TempPathFactory) -> I
         pool = IPAMPool(subnet=f"{address[:-2]}.0/24", gateway=address)
         ENGINE.networks.create(f"tdask-{name}", ipam=IPAMConfig(pool_configs=[pool]))
     try:
-        made.start("dask-scheduler", "hub", {"8786/tcp": (ADDRESSES["hub"], 8786)})
+        scheduler = made.start("dask-scheduler", "hub", {"8786/tcp": (ADDRESSES["hub"], 8786)})
+        # Docker's own proxy answers before it does, and Dask gives up over an answer without TLS.
+        eventually("the scheduler", lambda: b"Scheduler at" in scheduler.logs(), 120)
         for machine in ("big", "old"):
             for index in range(2):
                 made.worker(machine, index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,15 @@ def test_workers_hold_nothing_of_the_hub(full: Any) -> None:
     assert worker["user"] == "1000:100"
     assert not worker.get("uploads")
     assert len([name for name in recorder.inputs if name.startswith("dask-worker-")]) == 4
+
+
+def test_no_worker_gets_the_schedulers_address(full: Any) -> None:
+    recorder, _ = full
+    (at,) = recorder.inputs["dask-scheduler"]["networksAdvanced"]
+    (ranges,) = recorder.inputs["dask"]["ipamConfigs"]
+    assert ip_address(at["ipv4Address"]) in ip_network(ranges["subnet"])
+    assert ip_address(at["ipv4Address"]) not in ip_network(ranges["ipRange"])
+    assert ip_network(ranges["ipRange"]).subnet_of(ip_network(ranges["subnet"]))
 
 
 def test_outputs_have_their_names_everywhere(minimal: Any, full: Any) -> None:
