@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,14 @@ from toolchain.graduate import Home, move
 from toolchain.homes import OnDocker, Place, Side
 
 OWNER = ("--owner", f"{os.getuid()}:{os.getgid()}")
+
+
+@pytest.fixture(autouse=True)
+def _loop_of_other_tests() -> Iterator[None]:
+    """asyncio.run, with which claims are told, ends it."""
+    loop = asyncio.get_event_loop_policy().get_event_loop()
+    yield
+    asyncio.set_event_loop(loop)
 
 
 def test_a_home_is_called_the_same_in_a_cluster() -> None:
