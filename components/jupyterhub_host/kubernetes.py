@@ -218,11 +218,15 @@ def _hub(
     }
 
 
-def literal(environment: Mapping[str, str]) -> dict[str, str]:
+def literal(environment: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Input[str]]:
     """Variables as they are: KubeSpawner fills in what is in braces, and JSON has some."""
-    return {
-        name: value.replace("{", "{{").replace("}", "}}") for name, value in environment.items()
-    }
+    return {name: _doubled(value) for name, value in environment.items()}
+
+
+def _doubled(value: pulumi.Input[str]) -> pulumi.Input[str]:
+    if isinstance(value, str):
+        return value.replace("{", "{{").replace("}", "}}")
+    return pulumi.Output.from_input(value).apply(_doubled)
 
 
 def _named(reference: str) -> Values:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.config import StackConfig, parse
-from components.jupyterhub_host.kubernetes import slug
+from components.jupyterhub_host.kubernetes import literal, slug
 from tests.unit.kubernetes.values import hub_values, read
 
 MINIMAL: dict[str, Any] = {
@@ -228,3 +230,16 @@ def test_no_secret_is_in_the_values() -> None:
 
 def test_titles_become_names() -> None:
     assert [slug(title) for title in ("R & Co", "Äpfel", "…")] == ["r-co", "pfel", "x"]
+
+
+def test_a_variable_that_is_known_later_gets_its_braces_doubled_then() -> None:
+    async def told() -> object:
+        found = literal({"A": pulumi.Output.from_input("{b}")})["A"]
+        assert isinstance(found, pulumi.Output)
+        return await found.future()
+
+    loop = asyncio.new_event_loop()
+    try:
+        assert loop.run_until_complete(told()) == "{{b}}"
+    finally:
+        loop.close()
