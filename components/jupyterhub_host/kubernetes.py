@@ -226,7 +226,7 @@ def literal(environment: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.In
 def _doubled(value: pulumi.Input[str]) -> pulumi.Input[str]:
     if isinstance(value, str):
         return value.replace("{", "{{").replace("}", "}}")
-    return pulumi.Output.from_input(value).apply(_doubled)
+    return pulumi.Output.all(value).apply(lambda known: _doubled(str(known[0])))
 
 
 def _named(reference: str) -> Values:
