@@ -103,7 +103,7 @@ def _start(hub: Checkout, workers: int) -> float:
     with ThreadPoolExecutor(len(others)) as pool:
         list(pool.map(_stop, [scheduler, *others]))
         begun = time.monotonic()
-        scheduler.start()  # before the others, one of which would take its address
+        scheduler.start()  # before those that wait for it
         list(pool.map(Container.start, others))
     while _joined() != workers:
         if time.monotonic() > begun + WITHIN:

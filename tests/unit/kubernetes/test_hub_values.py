@@ -73,6 +73,11 @@ CASES: list[tuple[dict[str, Any], str, Any]] = [
     ({"environment": {"A": "b"}}, "singleuser.extraEnv.A", "b"),
     # KubeSpawner fills in what is in single braces, and no server would start.
     ({"environment": {"A": '{"b": 1}'}}, "singleuser.extraEnv.A", '{{"b": 1}}'),
+    (
+        {"images": [PYTHON | {"environment": {"A": "{b}"}}, PYTHON | {"title": "Other"}]},
+        "singleuser.profileList.0.kubespawner_override.environment.A",
+        "{{b}}",
+    ),
     ({"images": [PYTHON | {"environment": {"A": "c"}}]}, "singleuser.extraEnv.A", "c"),
     (
         {"images": [PYTHON | {"shared_memory": "1GiB"}]},
