@@ -131,6 +131,10 @@ def _edge(proxy: Any) -> Iterator[Fault]:
     if kind == "elsewhere" and not own_class:
         why = "the class that requests come by, with proxy.tls.kind `elsewhere`"
         yield Fault(("proxy.cluster.ingress_class", "nothing", why))
+    by_port = proxy.cluster.service.value == "NodePort" and not own_class
+    if by_port and not proxy.tls.domains:
+        name = "a name that leads to the nodes; 192-0-2-9.sslip.io leads to 192.0.2.9"
+        yield Fault(("proxy.tls.domains", "nothing", name))
     if kind == "self_signed" and own_class:
         why = "`cert_manager`, `provided` or `elsewhere`: the cluster's ingress has its own"
         yield Fault(("proxy.tls.kind", "self_signed", why))

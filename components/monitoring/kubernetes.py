@@ -19,7 +19,6 @@ from ..shared_volume.args import SharedVolumeArgs, VolumeKind
 from ..shared_volume.component import SharedVolume
 from ..traefik_proxy.args import TlsKind, TraefikProxyArgs
 from ..traefik_proxy.component import TraefikProxy
-from ..traefik_proxy.kubernetes import ingress
 from .args import MonitoringArgs
 from .boards import board
 
@@ -71,7 +70,9 @@ def create(
             claim=claim.volume,
             login=cluster.named(f"{name}-login"),
             nodes=hub.args.pods.core_nodes,
-            edge=edge(args.host, proxy.args, proxy.made.ingress, cluster.named(f"{name}-tls")),
+            edge=edge(
+                args.host, proxy.args.tls.kind, proxy.made.ingress, cluster.named(f"{name}-tls")
+            ),
             url=_url(args, proxy.args),
         ),
         own=args.values,
@@ -128,20 +129,19 @@ def short(deployment: str) -> str:
     return f"{deployment[:17]}-{hashlib.sha256(deployment.encode()).hexdigest()[:8]}"
 
 
-def edge(
-    host: str | None, proxy: TraefikProxyArgs, of_hub: Mapping[str, Any], tls_secret: str
-) -> Values:
-    """Grafana's ingress: the hub's class and TLS, under a name of its own."""
+def edge(host: str | None, kind: TlsKind, of_hub: Mapping[str, Any], tls_secret: str) -> Values:
+    """Grafana's ingress: as the hub's, under a name of its own."""
     if not host:
         return {"enabled": False}
-    if proxy.tls.kind is TlsKind.provided:
-        tls_secret = of_hub["tls"][0]["secretName"]
-    made = ingress(proxy, str(of_hub["ingressClassName"]), [host], tls_secret)
-    if proxy.tls.kind is TlsKind.acme:  # the entry point asks for the hub's names only
+    tls = [{**each, "hosts": [host]} for each in of_hub["tls"]]
+    annotations = dict(of_hub["annotations"])
+    if kind is TlsKind.cert_manager:
+        tls[0]["secretName"] = tls_secret
+    if kind is TlsKind.acme:  # the entry point asks for the hub's names only
         mark = "traefik.ingress.kubernetes.io/router.tls"
-        own = {mark: "true", f"{mark}.certresolver": "acme", f"{mark}.domains.0.main": host}
-        made["annotations"] = {**made["annotations"], **own}
-    return made | {"path": "/"}
+        annotations |= {mark: "true", f"{mark}.certresolver": "acme"}
+        annotations[f"{mark}.domains.0.main"] = host
+    return {**of_hub, "hosts": [host], "annotations": annotations, "tls": tls, "path": "/"}
 
 
 def chart_values(

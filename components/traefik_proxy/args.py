@@ -31,6 +31,9 @@ class TlsKind(str, Enum):
     elsewhere = "elsewhere"
 
 
+NODE_PORTS = range(30000, 32768)  # what Kubernetes lends
+
+
 class ServiceType(str, Enum):
     """How a service of a cluster is reached from outside."""
 
@@ -271,8 +274,10 @@ class ClusterEdgeArgs(Args):
     service: ServiceType = field(
         ServiceType.load_balancer,
         description=(
-            "How the stack's own Traefik is reached: by the cloud's load balancer, or by a port "
-            "of each node."
+            "How the stack's own Traefik is reached: by the cloud's load balancer, or by ports of "
+            f"each node: `http_port` and `https_port` where they are {NODE_PORTS.start} to "
+            f"{NODE_PORTS[-1]}, otherwise ones that Kubernetes picks, for a load balancer of your "
+            "own."
         ),
         change="in place; the address may change",
     )

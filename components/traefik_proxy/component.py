@@ -15,7 +15,7 @@ from .made import Made
 class TraefikProxy(pulumi.ComponentResource):
     """Traefik in a container of its own: in front of a hub, or of any container.
 
-    In Kubernetes: the chart with an ingress class of its own, or a class that the cluster has.
+    In Kubernetes: the chart, for the stack's own namespace, or the ingress that the cluster has.
 
     It goes on while the hub restarts, so that open notebooks stay open. Its dashboard is off, its
     API answers on 127.0.0.1 only, its access log goes to the container's log.

@@ -16,17 +16,10 @@ from ..platforms.docker_host import DockerHost
 from ..shared_volume.component import SharedVolume
 from .args import RouteArgs, TcpRouteArgs, TlsArgs, TlsKind, TraefikProxyArgs
 from .made import Made
+from .rules import HEADERS, safe_rules
 
 ROUTES = "/routes"  # Traefik's directory of rules; the hub writes one file of it
 CERTIFICATES = "/certificates"
-HEADERS = "secure-headers"
-YEAR = 365 * 24 * 3600  # seconds
-# With forward secrecy, and authenticated as a whole; those of TLS 1.3 are always such.
-CIPHERS = [
-    f"TLS_ECDHE_{key}_WITH_{cipher}"
-    for cipher in ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384", "CHACHA20_POLY1305_SHA256")
-    for key in ("ECDSA", "RSA")
-]
 _AUTHORITY = "/run/tls/authority.pem"
 _CERTIFICATE, _KEY = "/run/tls/tls.crt", "/run/tls/tls.key"
 
@@ -181,7 +174,7 @@ def _files(args: TraefikProxyArgs) -> list[Any]:
 
 def dynamic_rules(args: TraefikProxyArgs) -> dict[str, Any]:
     """The rules that don't change while Traefik runs: own routes, TCP ports, a certificate."""
-    rules: dict[str, Any] = {"http": {"middlewares": {HEADERS: {"headers": _headers(args.tls)}}}}
+    rules = safe_rules(args.tls)
     if args.routes:
         rules["http"] |= {
             "routers": {route.name: _router(route, args) for route in args.routes},
@@ -193,9 +186,6 @@ def dynamic_rules(args: TraefikProxyArgs) -> dict[str, Any]:
             "routers": {f"tcp{i}": _tcp_router(i) for i, _ in numbered},
             "services": {f"tcp{i}": _tcp_service(route) for i, route in numbered},
         }
-    if args.tls.kind is not TlsKind.none:
-        default = {"minVersion": "VersionTLS12", "cipherSuites": CIPHERS}
-        rules["tls"] = {"options": {"default": default}}
     if args.tls.kind is TlsKind.provided:
         files = {"certFile": _CERTIFICATE, "keyFile": _KEY}
         rules["tls"] |= {
@@ -203,17 +193,6 @@ def dynamic_rules(args: TraefikProxyArgs) -> dict[str, Any]:
             "stores": {"default": {"defaultCertificate": files}},
         }
     return rules
-
-
-def _headers(tls: TlsArgs) -> dict[str, Any]:
-    """What every answer tells the browser: take files for what they say they are, keep to TLS.
-
-    The latter not with a certificate that browsers warn of: they would no longer let anybody in.
-    """
-    headers: dict[str, Any] = {"contentTypeNosniff": True}
-    if tls.kind in (TlsKind.acme, TlsKind.provided) and not tls.staging:
-        headers["stsSeconds"] = YEAR
-    return headers
 
 
 def _router(route: RouteArgs, args: TraefikProxyArgs) -> dict[str, Any]:

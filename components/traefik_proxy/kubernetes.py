@@ -13,11 +13,13 @@ from ..images import ImageStore
 from ..platforms.charts import CHARTS, release
 from ..platforms.kubernetes import KubernetesCluster
 from ..shared_volume.component import SharedVolume
-from .args import ServiceType, TlsArgs, TlsKind, TraefikProxyArgs
+from .args import NODE_PORTS, ServiceType, TlsArgs, TlsKind, TraefikProxyArgs
 from .made import Made
+from .rules import HEADERS, safe_rules
 
 Values = dict[str, Any]
 _STORAGE = "/certificates"
+_CLASS = "kubernetes.io/ingress.class"  # without an IngressClass, which belongs to the cluster
 
 
 def create(
@@ -43,7 +45,7 @@ def create(
         chart=CHARTS["traefik"],
         values=chart_values(
             args,
-            class_name=cluster.named(name),
+            name=cluster.named(name),
             namespace=cluster.namespace,
             claim=certificates.volume if certificates else None,
             dns_secret=environment,
@@ -81,26 +83,32 @@ def _first_address(status: Any) -> str:
 def chart_values(
     args: TraefikProxyArgs,
     *,
-    class_name: str,
+    name: str,
     namespace: str,
     claim: Any = None,
     dns_secret: str | None = None,
 ) -> Values:
-    """The chart's values: an ingress class of the stack's own, for its own namespace only."""
+    """The chart's values: for an Ingress that says `name`, in the stack's own namespace only.
+
+    It has no rights outside of that. To look IngressClasses up, the chart would let it read every
+    Secret of the cluster, and what faces the world is what gets broken into.
+    """
     acme = args.tls.kind is TlsKind.acme
     return {
-        "ingressClass": {"enabled": True, "isDefaultClass": False, "name": class_name},
+        "fullnameOverride": name,  # of the service, too, whose address is looked up
+        "ingressClass": {"enabled": False},
         "ingressRoute": {"dashboard": {"enabled": False}},
         "api": {"dashboard": False},
         "providers": {
             "kubernetesCRD": {"enabled": False},
             "kubernetesIngress": {
                 "enabled": True,
-                "ingressClass": class_name,
+                "ingressClass": name,
                 "namespaces": [namespace],
             },
+            "file": {"enabled": True, "content": safe_rules(args.tls)},
         },
-        "rbac": {"enabled": True, "namespaced": False},
+        "rbac": {"enabled": True, "namespaced": True},
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
         "accessLog": {"enabled": True},
         "ports": _ports(args),
@@ -119,18 +127,25 @@ def chart_values(
 
 def _ports(args: TraefikProxyArgs) -> Values:
     secure = args.tls.kind not in (TlsKind.none, TlsKind.elsewhere)
-    web: Values = {"exposedPort": args.http_port or 80}
+    headers = {"middlewares": [f"{HEADERS}@file"]}
+    web: Values = dict(headers)
     if secure:
         to = {"to": "websecure", "scheme": "https", "permanent": True}
-        web["http"] = {"redirections": {"entryPoint": to}}
+        web["redirections"] = {"entryPoint": to}
     tls: Values = {"enabled": secure}
     if args.tls.kind is TlsKind.acme:
         main, *others = args.tls.domains
         tls |= {"certResolver": "acme", "domains": [{"main": main, "sans": others}]}
     return {
-        "web": web,
-        "websecure": {"exposedPort": args.https_port, "http": {"tls": tls}},
+        "web": {**_port(args, args.http_port or 80), "http": web},
+        "websecure": {**_port(args, args.https_port), "http": {**headers, "tls": tls}},
     }
+
+
+def _port(args: TraefikProxyArgs, port: int) -> Values:
+    """The service's, and the nodes' where it can be one of theirs."""
+    of_nodes = args.cluster.service is ServiceType.node_port and port in NODE_PORTS
+    return {"exposedPort": port, **({"nodePort": port} if of_nodes else {})}
 
 
 def _acme(tls: TlsArgs, claim: Any, dns_secret: str | None) -> Values:
@@ -173,9 +188,12 @@ def _dns_challenge(tls: TlsArgs) -> Values:
 def ingress(
     args: TraefikProxyArgs, class_name: str, names: Sequence[Any], tls_secret: str | None
 ) -> Values:
-    """The section `ingress` of the hub's chart."""
+    """The section `ingress` of the hub's chart; the stack's own Traefik takes `class_name`."""
     kind = args.tls.kind
     annotations = dict(args.cluster.annotations)
+    cluster_has = args.cluster.ingress_class
+    if not cluster_has:
+        annotations[_CLASS] = class_name
     if kind is TlsKind.cert_manager:
         annotations["cert-manager.io/cluster-issuer"] = str(args.tls.issuer)
     entry: Values = {"hosts": list(names)} if names else {}
@@ -184,7 +202,7 @@ def ingress(
     plain = (TlsKind.none, TlsKind.elsewhere)
     return {
         "enabled": True,
-        "ingressClassName": args.cluster.ingress_class or class_name,
+        **({"ingressClassName": cluster_has} if cluster_has else {}),
         "hosts": list(names),
         "annotations": annotations,
         "tls": [] if kind in plain or not entry else [entry],

@@ -11,22 +11,21 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.cookiejar import Cookie
 from pathlib import Path
 from typing import Any
 
-import requests
 import yaml
 from hubkit.login.passwords import first_password
-from requests.cookies import RequestsCookieJar
 
 from components.images import egress_here
 from tests.checkout import ENGINE, ROOT, Checkout
 from tests.client import User, eventually
 from tests.servers import kubernetes
 from tests.servers.kubernetes import Cluster, build, kubectl
+from toolchain.base_images import TRAEFIK, TRAEFIK_VERSION
 
 HERE = Path(__file__).parent
 CHARTS = Path(os.environ.get("PULUMI_JUPYTERHUB_TEST_CHARTS", HERE / "charts"))
@@ -34,13 +33,9 @@ IMAGES = [each for each in os.environ.get("PULUMI_JUPYTERHUB_TEST_IMAGES", "").s
 PORT = 8497
 PROXY = "quay.io/jupyterhub/configurable-http-proxy:5.3.0"  # as the chart names it
 HUB, NOTEBOOK = ("pulumi-jupyterhub/test-hub:1", "pulumi-jupyterhub/test-notebook:1")
+_SERVERS = "component=singleuser-server"
+_HERE = {"ingress": [{"ip": "127.0.0.1"}]}
 COURSE = '{"year": 2026}'  # in braces, which KubeSpawner would fill in
-INGRESS_CLASS: dict[str, Any] = {  # nothing is behind it: tests go to the hub's proxy
-    "apiVersion": "networking.k8s.io/v1",
-    "kind": "IngressClass",
-    "metadata": {"name": "nobody"},
-    "spec": {"controller": "example.org/nobody"},
-}
 
 
 def _image(title: str, limit: str, guarantee: str) -> dict[str, Any]:
@@ -56,8 +51,9 @@ CONFIG: dict[str, Any] = {
         "shared": {"size": 1, "one_node": True},
     },
     "proxy": {
-        "tls": {"kind": "elsewhere", "domains": ["hub.example.org"]},
-        "cluster": {"ingress_class": "nobody"},
+        "https_port": PORT,
+        "tls": {"kind": "self_signed"},
+        "cluster": {"values": {"image": {"tag": f"v{TRAEFIK_VERSION}"}}},
     },
     "hub": {
         "login": {"kind": "roster", "users": ["anna", "b.rossi@unipd.it"]},
@@ -73,29 +69,19 @@ CONFIG: dict[str, Any] = {
 }
 
 
-class _Cookies(RequestsCookieJar):
-    """Browsers send secure cookies to 127.0.0.1 without TLS, too; requests not."""
-
-    def set_cookie(self, cookie: Cookie, *words: Any, **more: Any) -> None:
-        cookie.secure = False
-        super().set_cookie(cookie, *words, **more)
-
-
 class Hub:
     """A hub in the cluster."""
 
     def __init__(self, cluster: Cluster, checkout: Checkout) -> None:
         self.cluster, self.checkout = cluster, checkout
-        self.url = f"http://127.0.0.1:{PORT}"
+        self.url = str(checkout.outputs["url"])
 
     def kubectl(self, *words: str, given: str | None = None) -> str:
         return kubectl(self.cluster, "-n", self.checkout.deployment, *words, given=given)
 
     def visitor(self, name: str) -> User:
         """Somebody at the login page."""
-        user = User(self.url, name)
-        user.session.cookies = _Cookies()
-        return user
+        return User(self.url, name, verify=False)
 
     def user(self, name: str, password: str | None = None) -> User:
         """Somebody who is in, by default with the first password."""
@@ -106,8 +92,11 @@ class Hub:
 
     def pods(self) -> list[dict[str, Any]]:
         """Servers of users."""
-        shown = self.kubectl("get", "pods", "-l", "component=singleuser-server", "-o", "json")
-        return list(json.loads(shown)["items"])
+        return _items(self.kubectl("get", "pods", "-l", _SERVERS, "-o", "json"))
+
+
+def _items(shown: str) -> list[dict[str, Any]]:
+    return list(json.loads(shown)["items"])
 
 
 def checkout(folder: Path, cluster: Cluster) -> Checkout:
@@ -133,9 +122,10 @@ def running(folder: Path, cluster: Cluster) -> Iterator[Hub]:
     made = checkout(folder / "stack", cluster)
     load_images(folder / "images", cluster)
     claims = [f"{made.deployment}-{name}" for name in ("homes", "shared", "state", "certificates")]
-    given = [INGRESS_CLASS, *cluster.volumes(made.deployment, *claims)]
-    kubectl(cluster, "apply", "-f", "-", given=yaml.safe_dump_all(given))
-    made.make("up", timeout=900)
+    if given := cluster.volumes(made.deployment, *claims):
+        kubectl(cluster, "apply", "-f", "-", given=yaml.safe_dump_all(given))
+    with load_balancer(cluster):
+        made.make("up", timeout=900)
     hub = Hub(cluster, made)
     with forwarded(hub):
         yield hub
@@ -143,13 +133,38 @@ def running(folder: Path, cluster: Cluster) -> Iterator[Hub]:
 
 
 @contextmanager
-def forwarded(hub: Hub) -> Iterator[None]:
-    """A way from this machine to the hub, wherever the cluster is."""
-    way = [kubernetes.program(), "--kubeconfig", hub.cluster.kubeconfig]
-    words = ["-n", hub.checkout.deployment, "port-forward", "svc/proxy-public", f"{PORT}:80"]
-    process = subprocess.Popen([*way, *words], stdout=subprocess.DEVNULL)
+def load_balancer(cluster: Cluster) -> Iterator[None]:
+    """Stands in for a cloud's: it gives services that ask for one an address, nothing more."""
+    over = threading.Event()
+
+    def serve() -> None:
+        while not over.wait(1):
+            for service in _items(kubectl(cluster, "get", "services", "-A", "-o", "json")):
+                waits = not service["status"]["loadBalancer"]
+                if service["spec"]["type"] == "LoadBalancer" and waits:
+                    space, name = (service["metadata"][key] for key in ("namespace", "name"))
+                    words = ["-n", space, "patch", "service", name, "--subresource=status", "-p"]
+                    kubectl(cluster, *words, json.dumps({"status": {"loadBalancer": _HERE}}))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
     try:
-        eventually("the hub", lambda: requests.get(f"{hub.url}/hub/health", timeout=5).ok, 180)
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def forwarded(hub: Hub) -> Iterator[None]:
+    """What the load balancer doesn't do: bring requests to its address into the cluster."""
+    way = [kubernetes.program(), "--kubeconfig", hub.cluster.kubeconfig]
+    service = f"svc/{hub.checkout.deployment}-proxy"
+    words = ["-n", hub.checkout.deployment, "port-forward", service, f"{PORT}:{PORT}"]
+    process = subprocess.Popen([*way, *words], stdout=subprocess.DEVNULL)
+    health = f"{hub.url}/hub/health"
+    try:
+        eventually("the hub", lambda: hub.visitor("nobody").session.get(health).ok, 180)
         yield
     finally:
         process.terminate()
@@ -166,7 +181,7 @@ def load_images(folder: Path, cluster: Cluster) -> None:
     npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(proxy), module]
     subprocess.run(npm, check=True)
     ENGINE.images.build(path=str(proxy), tag=PROXY, rm=True, network_mode="host")
-    for image in (HUB, NOTEBOOK, PROXY, *IMAGES):
+    for image in (HUB, NOTEBOOK, PROXY, TRAEFIK, *IMAGES):
         cluster.load(image)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.client import User, eventually
-from tests.kubernetes.stack import COURSE, Hub
+from tests.kubernetes.stack import COURSE, PORT, Hub
 
 pytestmark = pytest.mark.timeout(3000)  # the first one may build Kubernetes
 
@@ -29,6 +29,19 @@ def test_a_notebook_in_a_pod_and_a_home_that_is_kept(hub: Hub) -> None:
     (home,) = (m for m in pod["spec"]["containers"][0]["volumeMounts"] if m["name"] == "home")
     assert home["subPath"] == "b-2erossi-40unipd-2eit"
     user.stop()
+
+
+def test_the_way_in_is_as_safe_as_on_a_docker_host(hub: Hub) -> None:
+    page = hub.visitor("nobody").session.get(f"{hub.url}/hub/login")
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert all(cookie.secure for cookie in page.cookies)
+    assert hub.url == f"https://127.0.0.1:{PORT}"  # the address that the service was given
+    name = f"{hub.checkout.deployment}-proxy"
+    who = f"--as=system:serviceaccount:{hub.checkout.deployment}:{name}"
+    allowed = hub.kubectl("auth", "can-i", "list", "secrets", who)
+    assert allowed.strip() == "yes"
+    with pytest.raises(AssertionError):  # kubectl's exit code says no
+        hub.kubectl("auth", "can-i", "list", "secrets", "--all-namespaces", who)
 
 
 def test_others_stay_out(hub: Hub) -> None:

@@ -103,7 +103,7 @@ CASES: list[tuple[dict[str, Any], str, Any]] = [
     ({"pods": {"start_timeout": 30}}, "singleuser.startTimeout", 30),
     ({"pods": {"database": "postgresql://a"}}, "hub.existingSecret", "jupyterhub-test-hub-secrets"),
     ({}, "proxy.service.type", "ClusterIP"),
-    ({}, "ingress.ingressClassName", "jupyterhub-test-proxy"),
+    ({}, "ingress.annotations", {"kubernetes.io/ingress.class": "jupyterhub-test-proxy"}),
     ({"values": {"hub": {"pdb": {"enabled": True}}}}, "hub.pdb.enabled", True),
     ({"values": {"hub": {"pdb": {"minAvailable": 0}}}}, "hub.pdb.enabled", False),
 ]

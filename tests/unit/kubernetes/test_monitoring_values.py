@@ -18,7 +18,7 @@ from components.monitoring import kubernetes
 from components.monitoring.boards import board
 from components.platforms.charts import merged
 from components.platforms.kubernetes import NO_WAY
-from components.traefik_proxy.args import TraefikProxyArgs
+from components.traefik_proxy.args import TlsKind, TraefikProxyArgs
 from components.traefik_proxy.kubernetes import ingress
 from tests.unit.kubernetes.test_hub_values import HUB, MINIMAL, PYTHON
 from tests.unit.test_cloud import surround
@@ -124,14 +124,15 @@ def test_the_page_for_the_namespace_can_do_nothing_by_itself() -> None:
 def _edge(**tls: Any) -> dict[str, Any]:
     proxy = TraefikProxyArgs(http_port=80, https_port=443, tls=tls)
     of_hub = ingress(proxy, "own", list(proxy.tls.domains), "hub-certificate")
-    return kubernetes.edge("grafana.example.org", proxy, of_hub, "grafana-certificate")
+    return kubernetes.edge("grafana.example.org", proxy.tls.kind, of_hub, "grafana-certificate")
 
 
-def test_grafana_has_the_hubs_class_and_a_certificate_of_its_own() -> None:
+def test_grafana_comes_in_where_the_hub_does_and_a_certificate_of_its_own() -> None:
     acme = _edge(kind="acme", email="a@example.org", domains=["hub.example.org"])
-    assert acme["hosts"] == ["grafana.example.org"] and acme["ingressClassName"] == "own"
+    assert acme["hosts"] == ["grafana.example.org"]
     mark = "traefik.ingress.kubernetes.io/router.tls"
     assert acme["annotations"] == {
+        "kubernetes.io/ingress.class": "own",
         mark: "true",
         f"{mark}.certresolver": "acme",
         f"{mark}.domains.0.main": "grafana.example.org",
@@ -140,7 +141,7 @@ def test_grafana_has_the_hubs_class_and_a_certificate_of_its_own() -> None:
     assert managed["tls"][0]["secretName"] == "grafana-certificate"
     provided = _edge(kind="provided", secret="wildcard", domains=["hub.example.org"])
     assert provided["tls"] == [{"hosts": ["grafana.example.org"], "secretName": "hub-certificate"}]
-    assert kubernetes.edge(None, TraefikProxyArgs(), {}, "x") == {"enabled": False}
+    assert kubernetes.edge(None, TlsKind.none, {}, "x") == {"enabled": False}
 
 
 def test_the_board_is_about_this_namespace() -> None:

@@ -50,7 +50,7 @@ def hub_values(stack: StackConfig) -> dict[str, Any]:
 def proxy_values(stack: StackConfig) -> dict[str, Any]:
     return proxy.chart_values(
         stack.proxy,
-        class_name="jupyterhub-test-proxy",
+        name="jupyterhub-test-proxy",
         namespace="jupyterhub-test",
         claim="jupyterhub-test-certificates",
     )

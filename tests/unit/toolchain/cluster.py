@@ -105,7 +105,7 @@ class FakeCluster:
             (root / "deployments" / which).write_text(f"deployment.apps/{which}\n")
         traefik = "--selector=app.kubernetes.io_name=traefik"
         self.traefik = root / "deployments" / traefik
-        self.traefik.write_text("deployment.apps/jupyterhub-facility-proxy-traefik\n")
+        self.traefik.write_text("deployment.apps/jupyterhub-facility-proxy\n")
         script = root / "bin" / "kubectl"
         script.write_text(_KUBECTL.format(python=sys.executable, root=str(root)))
         script.chmod(0o755)

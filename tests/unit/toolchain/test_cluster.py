@@ -62,14 +62,14 @@ def test_logs_are_those_of_the_proxies_and_the_hub(
 ) -> None:
     logs.show("facility", "", follow=False)
     printed = capfd.readouterr().out.splitlines()
-    names = ["proxy", "jupyterhub-facility-proxy-traefik", "hub"]
+    names = ["proxy", "jupyterhub-facility-proxy", "hub"]
     expected = [(f"== deployment.apps/{n}", f"what deployment.apps/{n} says") for n in names]
     assert printed == [line for pair in expected for line in pair]
     assert cluster.asked[-1]["words"][-1] == "--tail=100"
 
 
 @pytest.mark.parametrize(
-    ("what", "followed"), [("", "hub"), ("proxy", "jupyterhub-facility-proxy-traefik")]
+    ("what", "followed"), [("", "hub"), ("proxy", "jupyterhub-facility-proxy")]
 )
 def test_one_is_followed(
     cluster: FakeCluster, capfd: pytest.CaptureFixture[str], what: str, followed: str
