@@ -22,7 +22,7 @@ from hubkit.login.passwords import first_password
 
 from components.images import egress_here
 from tests.checkout import ENGINE, ROOT, Checkout
-from tests.client import User, eventually
+from tests.client import User
 from tests.servers import kubernetes
 from tests.servers.kubernetes import Cluster, build, kubectl
 from toolchain.base_images import TRAEFIK, TRAEFIK_VERSION
@@ -33,8 +33,6 @@ IMAGES = [each for each in os.environ.get("PULUMI_JUPYTERHUB_TEST_IMAGES", "").s
 PORT = 8497
 PROXY = "quay.io/jupyterhub/configurable-http-proxy:5.3.0"  # as the chart names it
 HUB, NOTEBOOK = ("pulumi-jupyterhub/test-hub:1", "pulumi-jupyterhub/test-notebook:1")
-_SERVERS = "component=singleuser-server"
-_HERE = {"ingress": [{"ip": "127.0.0.1"}]}
 COURSE = '{"year": 2026}'  # in braces, which KubeSpawner would fill in
 
 
@@ -92,11 +90,8 @@ class Hub:
 
     def pods(self) -> list[dict[str, Any]]:
         """Servers of users."""
-        return _items(self.kubectl("get", "pods", "-l", _SERVERS, "-o", "json"))
-
-
-def _items(shown: str) -> list[dict[str, Any]]:
-    return list(json.loads(shown)["items"])
+        shown = self.kubectl("get", "pods", "-l", "component=singleuser-server", "-o", "json")
+        return list(json.loads(shown)["items"])
 
 
 def checkout(folder: Path, cluster: Cluster) -> Checkout:
@@ -124,27 +119,34 @@ def running(folder: Path, cluster: Cluster) -> Iterator[Hub]:
     claims = [f"{made.deployment}-{name}" for name in ("homes", "shared", "state", "certificates")]
     if given := cluster.volumes(made.deployment, *claims):
         kubectl(cluster, "apply", "-f", "-", given=yaml.safe_dump_all(given))
-    with load_balancer(cluster):
+    with load_balancer(cluster, made.deployment):
         made.make("up", timeout=900)
-    hub = Hub(cluster, made)
-    with forwarded(hub):
-        yield hub
+        yield Hub(cluster, made)
     made.make("purge", "YES=1")
 
 
 @contextmanager
-def load_balancer(cluster: Cluster) -> Iterator[None]:
-    """Stands in for a cloud's: it gives services that ask for one an address, nothing more."""
+def load_balancer(cluster: Cluster, deployment: str) -> Iterator[None]:
+    """Stands in for a cloud's: the proxy's service gets an address here, which leads to it."""
+    way = [str(kubernetes.program()), "--kubeconfig", str(cluster.kubeconfig), "-n", deployment]
+    service, given = f"{deployment}-proxy", {"ingress": [{"ip": "127.0.0.1"}]}
+    patch = ["patch", "service", service, "--subresource=status", "-p"]
+    status = json.dumps({"status": {"loadBalancer": given}})
     over = threading.Event()
+
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        away = subprocess.DEVNULL
+        return subprocess.Popen([*way, *words], stdout=away, stderr=away)
 
     def serve() -> None:
         while not over.wait(1):
-            for service in _items(kubectl(cluster, "get", "services", "-A", "-o", "json")):
-                waits = not service["status"]["loadBalancer"]
-                if service["spec"]["type"] == "LoadBalancer" and waits:
-                    space, name = (service["metadata"][key] for key in ("namespace", "name"))
-                    words = ["-n", space, "patch", "service", name, "--subresource=status", "-p"]
-                    kubectl(cluster, *words, json.dumps({"status": {"loadBalancer": _HERE}}))
+            if start(*patch, status).wait():
+                continue  # there is no such service yet
+            forward = start("port-forward", f"svc/{service}", f"{PORT}:{PORT}")
+            while forward.poll() is None and not over.wait(0.2):
+                pass  # it ends with the pod that it leads to
+            forward.terminate()
+            forward.wait(10)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -153,22 +155,6 @@ def load_balancer(cluster: Cluster) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-@contextmanager
-def forwarded(hub: Hub) -> Iterator[None]:
-    """What the load balancer doesn't do: bring requests to its address into the cluster."""
-    way = [kubernetes.program(), "--kubeconfig", hub.cluster.kubeconfig]
-    service = f"svc/{hub.checkout.deployment}-proxy"
-    words = ["-n", hub.checkout.deployment, "port-forward", service, f"{PORT}:{PORT}"]
-    process = subprocess.Popen([*way, *words], stdout=subprocess.DEVNULL)
-    health = f"{hub.url}/hub/health"
-    try:
-        eventually("the hub", lambda: hub.visitor("nobody").session.get(health).ok, 180)
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def load_images(folder: Path, cluster: Cluster) -> None:

@@ -110,7 +110,7 @@ def checkout(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Checkout:
 
 
 def test_logs_and_roster_of_a_hub_in_a_cluster(checkout: Checkout) -> None:
-    assert "JupyterHub is now running" in checkout.make("logs", "WHAT=hub")
+    assert " JupyterHub " in checkout.make("logs", "WHAT=hub")
     way_in = checkout.make("logs", "WHAT=proxy")
     assert f"== deployment.apps/{checkout.deployment}-proxy" in way_in
     assert '"GET /hub/' in way_in  # Traefik's
