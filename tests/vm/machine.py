@@ -57,8 +57,8 @@ _ROOT_SIZE = "12G"
 # Without one register that Debian 12's QEMU can't set under every nested KVM, and ends over it.
 _KVM = ("-accel", "kvm", "-cpu", "max,-arch-capabilities")
 # Without instructions that take longer in emulation than what programs do without them: SHA-256 is
-# half as fast with them. And with one CPU: two emulated ones wait for each other for ever when Linux
-# changes its own code, once in a few runs.
+# half as fast with them. And with one CPU: two emulated ones wait for each other for good when
+# Linux changes its own code, once in a few runs.
 _EMULATION = ("-accel", "tcg,tb-size=512", "-cpu", "max,-avx,-avx2,-fma")
 _STARTED, _WITHIN = b"Run /init as init process", 20  # seconds
 
