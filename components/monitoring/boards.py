@@ -51,7 +51,8 @@ def _of_hub() -> list[tuple[str, str, dict[str, str]]]:
 
 
 def _of_cluster(namespace: str) -> list[tuple[str, str, dict[str, str]]]:
-    servers = f"{{namespace='{namespace}', pod=~'jupyter-.*', container='notebook'}}"
+    # Of the pod as a whole, which is the most: not every node names the containers in it.
+    servers = f"{{namespace='{namespace}', pod=~'jupyter-.*'}}"
     memory = "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes"
     cpu = "rate(node_cpu_seconds_total{mode='idle'}[5m])"
     claims = f"{{namespace='{namespace}'}}"
@@ -60,12 +61,12 @@ def _of_cluster(namespace: str) -> list[tuple[str, str, dict[str, str]]]:
         (
             "Memory of each user's server",
             "bytes",
-            {"{{pod}}": f"sum by (pod) (container_memory_working_set_bytes{servers})"},
+            {"{{pod}}": f"max by (pod) (container_memory_working_set_bytes{servers})"},
         ),
         (
             "Cores of each user's server",
             "short",
-            {"{{pod}}": f"sum by (pod) (rate(container_cpu_usage_seconds_total{servers}[5m]))"},
+            {"{{pod}}": f"max by (pod) (rate(container_cpu_usage_seconds_total{servers}[5m]))"},
         ),
         ("Memory of each node in use", "percentunit", {"{{instance}}": f"1 - {memory}"}),
         (
