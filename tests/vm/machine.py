@@ -55,11 +55,11 @@ rm -f /etc/ssh/ssh_host_* /usr/sbin/policy-rc.d /etc/resolv.conf
 """
 _ROOT_SIZE = "12G"
 # Without one register that Debian 12's QEMU can't set under every nested KVM, and ends over it.
-_KVM = ("-accel", "kvm", "-cpu", "max,-arch-capabilities")
+_KVM = ("-accel", "kvm", "-cpu", "max,-arch-capabilities", "-smp", "2")
 # Without instructions that take longer in emulation than what programs do without them: SHA-256 is
 # half as fast with them. And with one CPU: two emulated ones wait for each other for good when
 # Linux changes its own code, once in a few runs.
-_EMULATION = ("-accel", "tcg,tb-size=512", "-cpu", "max,-avx,-avx2,-fma")
+_EMULATION = ("-accel", "tcg,tb-size=512", "-cpu", "max,-avx,-avx2,-fma", "-smp", "1")
 _STARTED, _WITHIN = b"Run /init as init process", 20  # seconds
 
 
@@ -177,8 +177,7 @@ class Machine:
         """Powers on; returns at once."""
         forward = f"hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22"
         forward += "".join(f",hostfwd=tcp:127.0.0.1:{port}-:{port}" for port in self.ports)
-        words = ["qemu-system-x86_64", *acceleration()]
-        words += ["-smp", "2" if acceleration() == _KVM else "1", "-m", self.memory]
+        words = ["qemu-system-x86_64", *acceleration(), "-m", self.memory]
         words += ["-display", "none", "-no-user-config"]
         words += ["-serial", f"file:{self.folder / 'console.log'}", "-monitor", "none"]
         words += ["-kernel", self.base / "vmlinuz", "-initrd", self.base / "initrd.img"]
