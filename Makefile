@@ -49,7 +49,7 @@ pin: ## take a published image in a stack (IMAGE=hub REFERENCE=name@sha256:…)
 	@$(T) pin --image "$(IMAGE)" --reference "$(REFERENCE)"
 test: ## run all tests (ARGS="tests/unit -x")
 	@$(T) test $(ARGS)
-test-vm: ## tests on a real machine in QEMU (25 min)
+test-vm: ## tests on a real machine in QEMU (over an hour without KVM)
 	@$(T) test tests/vm $(ARGS)
 lint: ## ruff, mypy in strict mode, hadolint
 	@$(T) lint
