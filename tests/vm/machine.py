@@ -29,6 +29,7 @@ PROGRAMS = {
     "debootstrap": "debootstrap",
     "mke2fs": "e2fsprogs",
 }
+IMAGES = "images"  # label of a disk that has them already, where Docker keeps them
 _PACKAGES = (
     "linux-image-cloud-amd64 systemd-sysv udev dbus kmod iproute2 ifupdown isc-dhcp-client "
     "cloud-init openssh-server sudo ca-certificates curl procps locales"
@@ -49,6 +50,7 @@ apt-get clean
 printf '%s\\n' 'auto lo' 'iface lo inet loopback' 'source /etc/network/interfaces.d/*' \
     > /etc/network/interfaces
 echo 'LABEL=root / ext4 defaults 0 1' > /etc/fstab
+echo 'LABEL={IMAGES} /var/lib/docker ext4 nofail,x-systemd.device-timeout=5s 0 2' >> /etc/fstab
 sed -i s/=yes/=no/ /etc/initramfs-tools/update-initramfs.conf
 rm -f /etc/ssh/ssh_host_* /usr/sbin/policy-rc.d /etc/resolv.conf
 : > /etc/machine-id

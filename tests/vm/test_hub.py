@@ -20,6 +20,7 @@ from components.machine import gate
 from tests.checkout import ENGINE, ROOT, Checkout, running
 from tests.client import User, eventually, logged_in
 from tests.unit import test_cloud
+from tests.vm.images import disk_with
 from tests.vm.machine import Disk, Machine
 from toolchain.base_images import TRAEFIK
 
@@ -36,9 +37,7 @@ class Surroundings:
         self.folder, self.user_data = folder, user_data
         self.disk = Disk(folder / "data.img", SERIAL)
         self.disk.grow(4)
-        # Where package registries are all there is, images come from here.
-        self.images = Disk(folder / "images.tar", "images")
-        subprocess.run(["docker", "save", "-o", self.images.path, *images], check=True)
+        self.images = disk_with(images, folder)
         self.key = folder / "key"
         self.key.write_text(test_cloud.KEY)
         self.key.chmod(0o600)
@@ -69,12 +68,6 @@ class Surroundings:
         artefacts = ROOT / "tests/artefacts"
         artefacts.mkdir(exist_ok=True)
         (artefacts / "vm.json").write_text(json.dumps(self.measured, indent=1))
-
-    def load_images(self) -> None:
-        """From their disk; it takes minutes in emulation."""
-        words = f"sudo docker load --input /dev/disk/by-id/virtio-{self.images.serial}"
-        done = self.host.run(words, timeout=WITHIN)
-        assert done.returncode == 0, done.stderr
 
     def boot(self, machine: Machine) -> None:
         machine.start()
@@ -159,6 +152,16 @@ def anna(hub: Checkout, name: str = "anna") -> User:
     return logged_in(URL, name, words[1], verify=False)
 
 
+def up(hub: Checkout) -> None:
+    """`make up`, which goes on where the hub of an emulated machine was healthy too late."""
+    try:
+        hub.make("up", timeout=WITHIN)
+    except AssertionError as error:
+        if "is not healthy after" not in str(error):
+            raise
+        hub.make("up", timeout=WITHIN)
+
+
 def write(user: User, file: str, megabytes: int) -> str:
     """Writes a file in the user's home; `ok`, or what the system says, and how much there is."""
     code = f"""
@@ -189,12 +192,11 @@ def test_cloud_init_alone_makes_it_ready(world: Surroundings) -> None:
 
 @pytest.mark.timeout(3600)
 def test_the_same_commands_make_a_hub_on_it(world: Surroundings, hub: Checkout) -> None:
-    world.timed("load images", world.load_images)
-    world.timed("make up", lambda: hub.make("up", timeout=WITHIN))
+    world.timed("make up", lambda: up(hub))
     user = anna(hub)
     world.timed("first notebook", lambda: user.start(within=600))
     assert user.run("open('kept', 'w').write('on the disk'); print(6 * 7)") == "42"
-    world.timed("second make up", lambda: hub.make("up", timeout=WITHIN))
+    world.timed("second make up", lambda: up(hub))
 
 
 @pytest.mark.timeout(3600)
@@ -211,7 +213,7 @@ def test_a_full_quota_is_its_users_own(world: Surroundings, hub: Checkout) -> No
     assert write(ben, "big", 50) == "ok"
     # The hub is replaced, and the limit with it: the smaller one holds from the next start on.
     hub.configure(hub={"files": {"disk_quota": "260M"}})
-    world.timed("make up with another quota", lambda: hub.make("up", timeout=WITHIN))
+    world.timed("make up with another quota", lambda: up(hub))
     assert write(user, "more", 1) == full
     user.stop()
     user.start(within=600)  # with a full home
@@ -263,12 +265,11 @@ def test_a_new_machine_on_the_same_disk_has_everything(world: Surroundings, hub:
     world.machine.kill()
     machine = world.new_machine("second")
     world.boot(machine)
-    world.load_images()
     refused = hub.make("up", check=False)
     assert "forget its old host key: ssh-keygen -R 127.0.0.1 -f" in refused
     command = refused.split("host key: ")[1].splitlines()[0]
     subprocess.run(command.split(), check=True, capture_output=True)
-    world.timed("make up on a new machine", lambda: hub.make("up", timeout=WITHIN))
+    world.timed("make up on a new machine", lambda: up(hub))
     user = anna(hub)
     user.start(within=600)
     assert user.run("print(open('kept').read())") == "on the disk"
