@@ -33,9 +33,11 @@ def disk_with(images: Sequence[str], folder: Path) -> Disk:
 @contextmanager
 def _engine(folder: Path, data: Path) -> Iterator[str]:
     host = f"unix://{folder}/docker.sock"
-    words = ["dockerd", "--host", host, "--data-root", data, "--exec-root", folder / "exec"]
+    # In a network of its own, or it would take the bridge of this machine's engine away.
+    words = ["unshare", "--net", "dockerd", "--host", host]
+    words += ["--data-root", data, "--exec-root", folder / "exec"]
     words += ["--pidfile", folder / "docker.pid", "--storage-driver", "overlay2"]
-    words += ["--bridge=none", "--iptables=false"]  # no container runs on it
+    words += ["--bridge=none", "--iptables=false"]  # no container runs there
     with (folder / "docker.log").open("w") as log:
         engine = subprocess.Popen(words, stdout=log, stderr=log)
     try:
