@@ -32,9 +32,10 @@ def test_a_notebook_in_a_pod_and_a_home_that_is_kept(hub: Hub) -> None:
 
 
 def test_the_way_in_is_as_safe_as_on_a_docker_host(hub: Hub) -> None:
-    page = hub.visitor("nobody").session.get(f"{hub.url}/hub/login")
+    session = hub.visitor("nobody").session
+    page = session.get(f"{hub.url}/hub/login")
     assert page.headers["X-Content-Type-Options"] == "nosniff"
-    assert all(cookie.secure for cookie in page.cookies)
+    assert session.cookies and all(cookie.secure for cookie in session.cookies)
     assert hub.url == f"https://127.0.0.1:{PORT}"  # the address that the service was given
     name = f"{hub.checkout.deployment}-proxy"
     who = f"--as=system:serviceaccount:{hub.checkout.deployment}:{name}"
