@@ -241,9 +241,9 @@ def test_a_deployment_needs_a_state_that_ci_reaches(world: tuple[Any, Runner]) -
 
 def test_the_key_is_brought_where_only_the_secrets_are(stack: CloudStack) -> None:
     """CI and colleagues have the stack's secrets, not the first machine's files."""
-    from toolchain.machine import Machine
-    from toolchain.stack import Stack
-    from toolchain.vm import bring_key
+    from toolchain.stacks.machine import Machine
+    from toolchain.stacks.stack import Stack
+    from toolchain.stacks.vm import bring_key
 
     key = stack.root.parent / "new" / "key"
     known = Machine("u", "127.0.0.1", 22, ("-i", str(key)))

@@ -12,7 +12,7 @@ import pytest
 
 from tests.checkout import ROOT, Checkout
 from tests.engine.clouds import CloudStack
-from toolchain.cloud_standin import CLOUD
+from toolchain.plugins.cloud_standin import CLOUD
 
 RED = "❌"
 

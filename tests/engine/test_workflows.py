@@ -12,7 +12,7 @@ import yaml
 
 from tests.checkout import ROOT
 from tests.engine.test_ci import _Loader
-from toolchain import go, paths
+from toolchain.setup import go, paths
 
 ACTIONLINT = "1.7.12"
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
