@@ -757,9 +757,8 @@ def test_with_the_pulumi_engine(api: docker.DockerClient, tmp_path: Path) -> Non
         # The project's own scripts, with the Python that runs these tests.
         module = "docker" if "resource" in script.name else "language_host"
         target = programs / script.name
-        target.write_text(
-            f'#!/bin/sh\nPYTHONPATH={CHECKOUT} exec {sys.executable} -m toolchain.plugins.{module} "$@"\n'
-        )
+        start = f"{sys.executable} -m toolchain.plugins.{module}"
+        target.write_text(f'#!/bin/sh\nPYTHONPATH={CHECKOUT} exec {start} "$@"\n')
         target.chmod(0o755)
     (tmp_path / "state").mkdir()
     environment = os.environ | {

@@ -198,7 +198,7 @@ def test_the_same_preview_from_another_home(stack: CloudStack, tmp_path: Path) -
     assert found == {}
 
 
-STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+STACKS = sorted(path.stem for path in (ROOT / "stacks/catalogue").glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,8 @@ def move(name: str, url: str) -> None:
     file = environment.backend_file(name)
     file.write_text(url + "\n")
     print(f"State of {name}: {url}")
-    print(f"Commit stacks/{file.name}, so that colleagues and CI use it.")
+    print("So that colleagues and CI use it, commit both (git ignores own stack files until then):")
+    print(f"  git add -f stacks/{file.name} stacks/{stack.file.name}")
     print(f"They also need the passphrase of the secrets: {paths.data() / 'passphrase'}")
 
 

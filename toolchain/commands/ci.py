@@ -11,7 +11,7 @@ from typing import IO
 
 from ..setup import paths, pulumi_cli, python_env
 from ..setup.steps import Problem
-from ..stacks import converge, drift, environment, pin, preview, touched
+from ..stacks import converge, drift, environment, pin, preview, stack_file, touched
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -88,7 +88,8 @@ def propose_digests() -> None:
             pin.pin(stack, file.name, file.read_text().strip())
     title = "New images"
     text = "Made by CI: " + ", ".join(f"`{file.read_text().strip()}`" for file in files)
-    changed = [f"stacks/Pulumi.{stack}.yaml" for stack in touched.platforms()]
+    stacks = map(stack_file.present, touched.platforms())
+    changed = [str(file.relative_to(paths.ROOT)) for file in stacks]
     words = ("--branch", "images", "--title", title, "--text", text)
     if _run("propose", *changed, *words):
         raise Problem("The pull request could not be made, see above.")

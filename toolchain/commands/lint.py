@@ -1,4 +1,4 @@
-"""Ruff, mypy in strict mode, hadolint."""
+"""No secret in a tracked file, ruff, mypy in strict mode, hadolint."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from argparse import Namespace
 
 from ..setup import paths, python_env
 from ..setup.steps import Problem
+from ..stacks import tracked_secrets
 
 
 def run(given: Namespace) -> None:
     """Runs it."""
+    if found := list(tracked_secrets.faults()):  # first: it takes no time and must not be missed
+        raise Problem("\n".join(found))
     python_env.ensure(developer=True)
     dockerfiles = sorted(str(path) for path in paths.ROOT.glob("images/*/Dockerfile"))
     for words in (

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..setup import paths, python_env
 from ..setup.steps import Problem
+from . import stack_file
 from .stack import Stack
 
 _REFERENCE = re.compile(r"[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}")
@@ -23,20 +24,21 @@ def pin(name: str, image: str, reference: str) -> None:
             f"REFERENCE is {reference!r}; allowed: a name with a digest, like "
             "ghcr.io/you/hubs/notebook@sha256:<64 hex digits>"
         )
-    stack = Stack(name)
-    stack.require_file()
-    settings = _settings(stack, image, reference)
+    file = stack_file.present(name)
+    if not file.exists():
+        stack_file.require(name)  # says so
+    settings = _settings(file, image, reference)
     if not settings:
         print(f"Stack {name} does not use images/{image}: nothing to do.")
         return
     with tempfile.TemporaryDirectory() as folder:
-        _edit(stack, settings, Path(folder))
-    print(f"stacks/{stack.file.name}: images/{image} is {reference}")
+        _edit(Stack(name), file, settings, Path(folder))
+    print(f"{file.relative_to(paths.ROOT)}: images/{image} is {reference}")
 
 
-def _settings(stack: Stack, image: str, reference: str) -> list[tuple[str, str | None]]:
+def _settings(file: Path, image: str, reference: str) -> list[tuple[str, str | None]]:
     done = subprocess.run(
-        [str(python_env.PYTHON), "-m", "stacks.pin", stack.name, image, reference],
+        [str(python_env.PYTHON), "-m", "stacks.pin", str(file), image, reference],
         cwd=paths.ROOT,
         capture_output=True,
         text=True,
@@ -47,7 +49,7 @@ def _settings(stack: Stack, image: str, reference: str) -> list[tuple[str, str |
     return [(path, value) for path, value in json.loads(done.stdout)]
 
 
-def _edit(stack: Stack, settings: list[tuple[str, str | None]], folder: Path) -> None:
+def _edit(stack: Stack, file: Path, settings: list[tuple[str, str | None]], folder: Path) -> None:
     """Pulumi wants a stack to edit its file: one that nobody else sees does."""
     (folder / "Pulumi.yaml").write_text("name: jupyterhub\nruntime: python\n")
     environment = stack.environment | {
@@ -70,7 +72,7 @@ def _edit(stack: Stack, settings: list[tuple[str, str | None]], folder: Path) ->
 
     # An edit of a copy, put in place at once: a killed one leaves the file as it was.
     copy = folder / "edited.yaml"
-    copy.write_bytes(stack.file.read_bytes())
+    copy.write_bytes(file.read_bytes())
     pulumi("stack", "init", stack.name)
     for path, value in settings:
         options = ("--path", "--config-file", str(copy), "--stack", stack.name)
@@ -78,6 +80,6 @@ def _edit(stack: Stack, settings: list[tuple[str, str | None]], folder: Path) ->
             pulumi("config", "rm", *options, path)
         else:
             pulumi("config", "set", *options, path, value)
-    partial = stack.file.with_name(f".{stack.file.name}.{os.getpid()}")
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
     partial.write_bytes(copy.read_bytes())
-    partial.replace(stack.file)
+    partial.replace(file)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..setup import paths, pulumi_cli, python_env
 from ..setup.steps import Problem, step
-from . import pointing, quotas
+from . import pointing, quotas, stack_file
 from .secret_config import readable
 from .stack import Stack
 
@@ -77,12 +77,13 @@ def _known_beforehand(stack: Stack) -> list[str]:
 
 @contextmanager
 def _stack(name: str, wishes: Wishes) -> Iterator[Stack]:
-    Stack(name).require_file()
     if not wishes.alone:
         stack = Stack(name)
         stack.ensure()
         yield stack
         return
+    if not stack_file.present(name).exists():
+        stack_file.require(name)  # says so
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(name, _copy(Path(folder), name))
         stack.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
@@ -102,11 +103,10 @@ def _copy(folder: Path, name: str) -> Path:
     for path in paths.ROOT.iterdir():
         if path.name not in ("stacks", ".git", ".pulumi-jupyterhub"):
             (root / path.name).symlink_to(path)
-    for path in (paths.ROOT / "stacks").iterdir():
+    for path in (paths.ROOT / "stacks").iterdir():  # the catalogue is for making stacks
         if path.is_file() and not path.name.startswith("backend."):
             (root / "stacks" / path.name).write_bytes(path.read_bytes())
-    file = root / "stacks" / f"Pulumi.{name}.yaml"
-    file.write_text(readable(file.read_text()))
+    stack_file.own(name, root).write_text(readable(stack_file.present(name).read_text()))
     return root
 
 

@@ -60,6 +60,7 @@ _GIVEN = {"oidc_client_secret": r"\bkind: *[\"']?oidc\b"}  # by somebody else, n
 
 
 # `{secure: …}` on a line of its own below the key, or beside it.
+_SALT = re.compile(r"^encryptionsalt:.*\n?", re.M)
 _UNREADABLE = re.compile(r"(?<=:)\s*\n\s+secure: *\S.*|\{ *secure: *[^}]+\}")
 _INVENTED = f' "{"0" * 64}"'
 _BLOCK = re.compile(r"^ {2}jupyterhub:secrets:\n((?: {4,}.*\n?)*)", re.M)
@@ -67,7 +68,7 @@ _BLOCK = re.compile(r"^ {2}jupyterhub:secrets:\n((?: {4,}.*\n?)*)", re.M)
 
 def readable(stack_file: str) -> str:
     """A stack file's text with invented values for its secrets, which only their owner can read."""
-    text = re.sub(r"^encryptionsalt:.*\n", "", stack_file, flags=re.M)
+    text = _SALT.sub("", stack_file)
     text = _UNREADABLE.sub(_INVENTED, text)
     lacking = [*_lacking(text), *_wanted(_GIVEN, text)]
     lines = "".join(f"    {name}:{_INVENTED}\n" for name in lacking)
@@ -78,6 +79,16 @@ def readable(stack_file: str) -> str:
     return re.sub(
         r"^config:.*\n", lambda c: f"{c[0]}  jupyterhub:secrets:\n{lines}", text, flags=re.M
     )
+
+
+def has_secrets(stack_file: str) -> bool:
+    """Whether a stack file's text has what only its owner can read."""
+    return bool(_SALT.search(stack_file))
+
+
+def without_secrets(stack_file: str) -> str:
+    """A stack file's text as a template has it: without the secrets that the commands make."""
+    return _BLOCK.sub("", _SALT.sub("", stack_file))
 
 
 def missing(stack_file: Path) -> list[str]:

@@ -14,7 +14,7 @@ from ..plugins.cloud_standin import CLOUD
 from ..setup import paths, provider_plugins, pulumi_cli, python_env
 from ..setup.engine import Engine, local
 from ..setup.steps import Problem, step
-from . import environment
+from . import environment, stack_file
 from .progress import readable
 from .secret_config import MAKERS, missing
 from .state import resources, secrets_in_use
@@ -27,7 +27,7 @@ class Stack:
         self.name = name
         self.deployment = f"jupyterhub-{name}"
         self.root = root
-        self.file = root / "stacks" / f"Pulumi.{name}.yaml"
+        self.file = stack_file.own(name, root)
 
     @functools.cached_property
     def environment(self) -> dict[str, str]:
@@ -176,9 +176,8 @@ class Stack:
         raise Problem(f"The state can't be read: {answer.stderr.strip()}")
 
     def require_file(self) -> None:
-        """Stops where there is no such stack."""
-        if not self.file.exists():
-            raise Problem(f"There is no {self.file.relative_to(self.root)}.{_others()}")
+        """Makes the file from its template at first use; stops where there is no such stack."""
+        stack_file.require(self.name, self.root)
 
     def ensure(self) -> dict[str, Any]:
         """Makes the stack and its secrets where they are missing; returns its state."""
@@ -199,9 +198,9 @@ class Stack:
         answer = self.pulumi("stack", "init")
         if "incorrect passphrase" in answer.stderr:
             raise Problem(
-                f"The secrets in stacks/{self.file.name} were made with another passphrase. Bring "
-                f"that one to {paths.data() / 'passphrase'} (or set PULUMI_CONFIG_PASSPHRASE), or "
-                "delete `jupyterhub:secrets` and `encryptionsalt` from the file for new ones."
+                f"The secrets in stacks/{self.file.name} were made with another passphrase: ask "
+                f"who made them for it, put it into {paths.data() / 'passphrase'} (or set "
+                "PULUMI_CONFIG_PASSPHRASE), and run the same command again."
             )
         if answer.returncode:
             raise Problem(f"pulumi stack init: {answer.stderr.strip()}")
@@ -239,8 +238,3 @@ def engine_at(host: str | None) -> Engine | None:
     if host is None or not host.startswith("unix://"):
         return None
     return local() if host == "unix:///var/run/docker.sock" else Engine(host)
-
-
-def _others() -> str:
-    names = sorted(p.name.split(".")[1] for p in (paths.ROOT / "stacks").glob("Pulumi.*.yaml"))
-    return f" Stacks here: {', '.join(names)}." if names else ""

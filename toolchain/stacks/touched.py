@@ -8,12 +8,15 @@ from collections.abc import Iterable
 
 from ..setup import paths
 from ..setup.steps import Problem
+from . import stack_file
 
 # What every stack is made from. Docs, tests, examples and tools change no stack.
 _EVERYTHING = re.compile(
     r"(components/.*|stacks/\w+\.py|images/.*|__main__\.py|Pulumi\.yaml|requirements[\w-]*\.txt)"
 )
-_ONE_STACK = re.compile(r"stacks/(?:Pulumi\.(?P<file>.+)\.yaml|backend\.(?P<backend>.+))")
+_ONE_STACK = re.compile(
+    r"stacks/(?:Pulumi\.(?P<file>.+)\.yaml|catalogue/(?P<entry>.+)\.yaml|backend\.(?P<backend>.+))"
+)
 # A component's file for one platform: components/cloud_vm/gcp.py, …/machine_types/aws.csv.
 _ONE_PLATFORM = re.compile(r"components/.*/(?P<platform>aws|gcp|openstack|kubernetes)\.(?:py|csv)")
 
@@ -28,7 +31,7 @@ def touched(files: Iterable[str], stacks: dict[str, str]) -> list[str]:
     found: set[str] = set()
     for file in files:
         if match := _ONE_STACK.fullmatch(file):
-            found.add(match["file"] or match["backend"])
+            found.add(match["file"] or match["entry"] or match["backend"])
         elif match := _ONE_PLATFORM.fullmatch(file):
             found.update(n for n, platform in stacks.items() if platform == match["platform"])
         elif _EVERYTHING.fullmatch(file):
@@ -37,12 +40,8 @@ def touched(files: Iterable[str], stacks: dict[str, str]) -> list[str]:
 
 
 def platforms() -> dict[str, str]:
-    """The platform of each stack file."""
-    found = {}
-    for file in sorted((paths.ROOT / "stacks").glob("Pulumi.*.yaml")):
-        match = re.search(r"^ +jupyterhub:platform: *[\"']?(\w+)", file.read_text(), re.M)
-        found[file.name.removeprefix("Pulumi.").removesuffix(".yaml")] = match[1] if match else ""
-    return found
+    """The platform of each stack that can be brought up here."""
+    return {name: stack_file.platform(name) for name in stack_file.names()}
 
 
 def _changed(base: str) -> list[str]:
