@@ -178,7 +178,7 @@ def docker_too(folder: Path) -> Path:
     made.mkdir(parents=True)
     source = (ROOT / "toolchain/plugins/cloud_standin/bin/pulumi-resource-aws").read_text()
     script = made / "pulumi-resource-docker"
-    root = 'root=$(CDPATH= cd -- "$(dirname -- "$(readlink -f -- "$0")")/../../.." && pwd)'
+    root = 'root=$(CDPATH= cd -- "$(dirname -- "$(readlink -f -- "$0")")/../../../.." && pwd)'
     assert root in source
     text = source.replace(root, f"root={ROOT}").replace("cloud_standin aws", "cloud_standin docker")
     script.write_text(text)

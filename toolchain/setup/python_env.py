@@ -17,7 +17,7 @@ from .steps import Problem, apt_install, run, step
 
 PYTHON = paths.VENV / "bin" / "python"
 UV = paths.VENV / "bin" / "uv"
-_UV_LOCK = paths.ROOT / "toolchain" / "uv.txt"
+_UV_LOCK = paths.ROOT / "toolchain" / "setup" / "uv.txt"
 _UV_STAMP = paths.VENV / ".uv.stamp"
 _HUBKIT = paths.ROOT / "images" / "hub"
 

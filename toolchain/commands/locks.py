@@ -9,15 +9,16 @@ import os
 import re
 import shutil
 import subprocess
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import paths, python_env
-from .steps import Problem, step
+from ..setup import paths, python_env
+from ..setup.steps import Problem, step
 
 PYTHON = "3.11"  # the oldest; newer ones get lines of their own where they need them
-UV_COPIES = ("toolchain/uv.txt", "images/hub/uv.txt", "images/notebook/uv.txt")
+UV_COPIES = ("toolchain/setup/uv.txt", "images/hub/uv.txt", "images/notebook/uv.txt")
 _BASES = ("hub", "notebook")
 
 
@@ -57,7 +58,7 @@ def all_locks() -> list[Lock]:
     return found
 
 
-def make() -> None:
+def run(given: Namespace) -> None:
     """Makes all locks."""
     python_env.ensure_uv()
     with step("Locks") as current:
