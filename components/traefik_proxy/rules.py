@@ -8,11 +8,11 @@ from .args import TlsArgs, TlsKind
 
 HEADERS = "secure-headers"
 # What may be in a path as `%` and two digits: said in full, as Traefik's default was to refuse all
-# of it from 3.6.4 to 3.6.6, and is to take it before and after. JupyterLab writes a file's name so
+# of it from 3.6.4 to 3.6.6, and is to take it before and after. JupyterLab writes files' names so
 # (`100%.ipynb` is `100%25.ipynb`), and real-time collaboration a whole path: `/` is `%2F` there.
-# Refusing helps where a proxy guards paths that the server behind reads otherwise. Here it guards
-# none: it matches and hands on the path as it came, `/user%2Fanna` doesn't get to anna's server, and
-# each server asks for its own login. A null character is in no file's name.
+# Refusing helps where a proxy guards paths that the server behind it reads otherwise. This one
+# guards none: it matches and hands on a path as it came, `/user%2Fanna` doesn't get to anna's
+# server, and each server asks for its own login. A null character is in no file's name.
 ENCODED = {
     "allowEncodedSlash": True,
     "allowEncodedBackSlash": True,
