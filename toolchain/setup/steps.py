@@ -137,7 +137,6 @@ _stopping = threading.Event()
 
 def side_by_side(*jobs: Callable[[], object]) -> None:
     """Runs what doesn't depend on each other; all faults in one report, the others are ended."""
-    _stopping.clear()
     with ThreadPoolExecutor(len(jobs)) as pool:
         running = [pool.submit(job) for job in jobs]
         try:
@@ -145,7 +144,8 @@ def side_by_side(*jobs: Callable[[], object]) -> None:
         finally:  # of a failure, or of Ctrl-C here
             if not all(each.done() and not each.exception() for each in running):
                 _stopping.set()
-    _stopping.clear()
+    if threading.current_thread() is threading.main_thread():  # not one inside of another
+        _stopping.clear()
     faults = [fault for each in running if (fault := each.exception())]
     told = [fault for fault in faults if not isinstance(fault, Stopped)]
     if len(told) > 1 and all(isinstance(fault, Problem) for fault in told):

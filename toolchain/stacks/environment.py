@@ -28,9 +28,7 @@ def variables(pulumi: Pulumi) -> dict[str, str]:
         found["PULUMI_BACKEND_URL"] = f"file://{state}"
     if not any(os.environ.get(f"PULUMI_CONFIG_PASSPHRASE{x}") for x in ("", "_FILE")):
         found["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase_file())
-    if bundle := _extra_certificates():
-        found["PULUMI_JUPYTERHUB_CA_BUNDLE"] = bundle
-    return found
+    return found | certificates()
 
 
 def backend_file(stack: str) -> Path:
@@ -67,10 +65,10 @@ def _passphrase_file() -> Path:
     return file
 
 
-def _extra_certificates() -> str | None:
+def certificates() -> dict[str, str]:
     """The certificates that this site's programs trust, for builds inside containers."""
-    if given := os.environ.get("PULUMI_JUPYTERHUB_CA_BUNDLE"):
-        return given
-    return next(
-        (os.environ[v] for v in _CA_VARIABLES if Path(os.environ.get(v, "/-")).is_file()), None
-    )
+    name = "PULUMI_JUPYTERHUB_CA_BUNDLE"
+    if given := os.environ.get(name):
+        return {name: given}
+    bundles = (os.environ.get(each, "") for each in _CA_VARIABLES)
+    return next(({name: bundle} for bundle in bundles if Path(bundle or "/-").is_file()), {})

@@ -94,7 +94,7 @@ class Stack:
         answer = subprocess.run(
             command,
             cwd=self.root,
-            env=self.environment,
+            env=os.environ | environment.certificates(),  # Pulumi isn't needed, nor there at first
             capture_output=True,
             text=True,
             check=False,

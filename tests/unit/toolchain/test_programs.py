@@ -35,7 +35,7 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Problem) as refused:
         base_images.check_hash(wheel, frozenset({known}))
     found = hashlib.sha256(b"something else").hexdigest()
-    for text in (wheel.name, "toolchain/programs.txt", known, found):
+    for text in (wheel.name, "toolchain/setup/programs.txt", known, found):
         assert text in str(refused.value)
 
 
