@@ -1,4 +1,4 @@
-"""Files with any name can be opened, saved, downloaded, deleted: Traefik lets their paths pass."""
+"""Files of any name are opened, saved, downloaded and deleted: Traefik lets their paths pass."""
 
 from __future__ import annotations
 
