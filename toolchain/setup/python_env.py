@@ -81,7 +81,7 @@ def _install(*words: str | Path) -> None:
 
 
 def _explained(text: str) -> str:
-    """One sentence for a package that is not the one that was locked; else the text as it is."""
+    """One sentence for a file that is not the locked one; other failures as they are."""
     found = re.search(
         r"Hash mismatch for `([^`]+)`.*?Expected:\s+(.*?)\s+Computed:\s+(\S+)", text, re.DOTALL
     )
