@@ -161,10 +161,15 @@ class Culling(Document):
     cull_busy: bool
 
     @property
+    def report_every(self) -> int:
+        """How often servers say that they are used, so that the culler isn't misled."""
+        return max(1, min(300, self.timeout // 4))
+
+    @property
     def environment(self) -> dict[str, str]:
-        """What servers are told: how often to say that they are used, so that the culler isn't
-        misled, and what their warning needs (images/notebook/culling.py)."""
-        often = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(max(1, min(300, self.timeout // 4)))}
+        """What servers are told: how often to report, and what their warning and their own look
+        for work need (images/notebook/culling.py)."""
+        often = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(self.report_every)}
         if not self.enabled:
             return often
         return often | {

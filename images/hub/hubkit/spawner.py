@@ -74,7 +74,6 @@ class HubSpawner(DockerSpawner):
         self.pull_policy = "never"  # images are put there by `pulumi up`, not while a class waits
         self.post_start_cmd = ""
         self.poll_interval = 10
-        self._address = ""
         self._promise = Promise()  # what is kept for the server that runs
         self._waits = False
 
@@ -181,7 +180,6 @@ class HubSpawner(DockerSpawner):
             raise refused(_in_words(error, self.image, self.cmd)) from None
         finally:
             self.user_options = chosen
-        self._address = f"http://{address}:{port}"
         await self._wait_until_open(str(address), int(port))
         return str(address), int(port)
 
@@ -210,14 +208,12 @@ class HubSpawner(DockerSpawner):
         return f"Its last words: {tail or 'none'}"
 
     def get_state(self) -> dict[str, Any]:
-        """What is kept in the database; the address is for hubkit.busy_kernels."""
-        own = {"address": self._address, "promise": self._promise.document()}
-        return {**super().get_state(), **own}
+        """What is kept in the database."""
+        return {**super().get_state(), "promise": self._promise.document()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """What was kept, after a restart of the hub."""
         super().load_state(state)
-        self._address = state.get("address", "")
         self._promise = Promise.read(state)
 
     def _admit(self, limits: Limits) -> None:
