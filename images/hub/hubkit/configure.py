@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import admins, collect, login
+from . import admins, collect, login, spelling
 from .folders import HOMES, STATE
 from .settings import Culling, LoginKind, Secrets, Settings
 
@@ -38,6 +38,7 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.JupyterHub.cleanup_proxy = False
     if settings.subdomains:
         c.JupyterHub.subdomain_host = settings.public_url
+    spelling.mend()
     c.JupyterHub.allow_named_servers = settings.named_servers > 0
     c.JupyterHub.named_server_limit_per_user = settings.named_servers
     given = c.JupyterHub.get("tornado_settings", {})  # the chart's

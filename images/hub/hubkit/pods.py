@@ -12,7 +12,7 @@ from kubernetes_asyncio.client.rest import ApiException
 from kubespawner import KubeSpawner
 from traitlets import default
 
-from . import events
+from . import events, names
 from .refused import refused
 
 LOOK_EVERY = 0.5  # seconds
@@ -32,6 +32,7 @@ class PodSpawner(KubeSpawner):
         return self._start_future
 
     async def _start_watched(self) -> str:
+        names.require_of_server(self.name)
         begun, starting = time.monotonic(), asyncio.ensure_future(self._start())
         try:
             while not starting.done():
@@ -39,7 +40,7 @@ class PodSpawner(KubeSpawner):
                 reason = events.why_not(self._own_events(), time.monotonic() - begun)
                 if reason and not starting.done():
                     raise refused(reason)
-            address = await starting
+            address: str = await starting
         except ApiException as error:
             raise refused(events.in_words(_message(error))) from None
         except TimeoutError:

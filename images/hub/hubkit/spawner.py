@@ -118,6 +118,8 @@ class HubSpawner(DockerSpawner):
 
     async def start(self) -> tuple[str, int]:
         """Starts the server, or says in one sentence why it doesn't."""
+        names.require_of_server(self.name)
+        self._require_own_container()
         self._require_one_for_a_group()
         choice, groups = self.choice, self._groups()
         try:
@@ -300,6 +302,12 @@ class HubSpawner(DockerSpawner):
         group = names.group_of(self.user.name)
         if group is not None and (self._common is None or self.name):
             raise refused(f"The group {group} has no such server to work in together.")
+
+    def _require_own_container(self) -> None:
+        """Of earlier releases a server `Lab` may run, in the container that `lab` would take."""
+        for other in self.user.spawners.values():
+            if other is not self and other.active and other.object_name == self.object_name:
+                raise refused(f"Your server {other.name} has this one's place: stop it first.")
 
     def _has_another_server(self) -> bool:
         return any(each.active for each in self.user.spawners.values() if each is not self)

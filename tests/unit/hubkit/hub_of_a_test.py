@@ -102,7 +102,7 @@ def configure(c: Any) -> None:
     )
     c.JupyterHub.services += [{"name": "test", "api_token": told["token"]}]
     c.JupyterHub.load_roles += [
-        {"name": "test", "services": ["test"], "scopes": ["admin:users", "admin:servers"]}
+        {"name": "test", "services": ["test"], "scopes": ["admin:users", "admin:servers", "tokens"]}
     ]
     c.JupyterHub.spawner_class, c.JupyterHub.proxy_class = EarSpawner, Routes
     c.JupyterHub.hub_bind_url = told["hub"]

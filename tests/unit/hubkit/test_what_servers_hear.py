@@ -159,6 +159,25 @@ def test_the_token_of_earlier_releases_opens_nothing_any_more(hub: Hub) -> None:
     assert hub.ask("GET", "/user", hub.old).status_code == 403
 
 
+def test_the_hub_sends_a_browser_to_the_address_that_the_server_knows(hub: Hub) -> None:
+    """Whichever spelling it asks by: `+` and `@`, or their escapes."""
+    name, own = "eve+1@x.it", "eve%2B1@x.it"
+    assert hub.ask("POST", f"/users/{own}").ok
+    assert hub.ask("POST", f"/users/{own}/server").ok
+    wait_for(lambda: name in hub.running())
+    token = hub.ask("POST", f"/users/{own}/tokens").json()["token"]
+    base = hub.api.removesuffix("/api")
+    for spelled in (name, own, "eve%2B1%40x.it"):
+        answer = requests.get(
+            f"{base}/user/{spelled}/lab?a=1",
+            headers={"Authorization": f"token {token}"},
+            allow_redirects=False,
+            timeout=10,
+        )
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith(f"/user/{own}/lab?a=1")
+
+
 @pytest.mark.parametrize("busy", [False, True])
 def test_no_service_may_open_servers_or_be_somebody(busy: bool) -> None:
     told: Any = document("local.happy.full.yaml")
