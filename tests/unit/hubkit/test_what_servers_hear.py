@@ -115,7 +115,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         process.wait(20)
 
 
-CONFIG = "tests/unit/hubkit/hub_of_a_test.py"
+CONFIG = "tests/unit/hubkit/a_hub.py"
 
 
 def is_up(hub: Hub) -> bool:
