@@ -225,7 +225,7 @@ def _secrets_of(platform: str) -> tuple[dict[str, Any], str, str]:
     with tempfile.TemporaryDirectory() as folder:
         made = Checkout(Path(folder), "tseed", 15, {"platform": platform}, seeded=False)
         if platform != "local":
-            made.file.write_text((ROOT / "stacks" / f"Pulumi.{platform}.yaml").read_text())
+            made.file.write_text((ROOT / "stacks/catalogue" / f"{platform}.yaml").read_text())
         made.make("setup")
         document = yaml.safe_load(made.file.read_text())
         (file,) = Path(folder).rglob("passphrase")

@@ -1,0 +1,25 @@
+"""A machine and a stack made ready for `pulumi up`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..setup import base_images, docker_engine, pulumi_cli, python_env, root_needs
+from .stack import Stack
+
+STEPS = 5  # that a person sees
+
+
+def set_up(name: str) -> tuple[Stack, dict[str, Any]]:
+    """Sets up everything that is missing; the stack with its secrets, and its state."""
+    Stack(name).require_file()
+    root_needs.check(Stack(name).file)
+    python_env.ensure()
+    pulumi_cli.ensure()
+    stack = Stack(name)
+    state = stack.ensure()
+    engine = stack.engine  # reads the stack file: its mistakes come before anything is installed
+    if engine:
+        docker_engine.ensure(engine)
+        base_images.ensure(engine)
+    return stack, state
