@@ -114,7 +114,7 @@ class Stranger:
     def foreign(self, printed: str) -> list[str]:
         """Lines with a path into another's home, or into the checkout that was cloned."""
         others = [str(ROOT), str(Path.home())]
-        paths_there = re.compile(rf"(?<![\w/.-])({'|'.join(map(re.escape, others))})(?![\w.-])")
+        paths_there = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, others))})(?![\w.-])")
         own = re.compile("|".join(re.escape(str(each)) for each in (self.folder, CACHE)))
         return [line for line in printed.splitlines() if paths_there.search(own.sub("", line))]
 
