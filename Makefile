@@ -3,7 +3,7 @@ MAKEFLAGS += --no-print-directory
 T := python3 -m toolchain
 STACK ?= local
 export STACK
-.PHONY: help new setup up down purge preview kept place backend rebuild outputs logs roster link graduate env ci touched publish pin test test-vm lint locks bench
+.PHONY: help new setup up down purge preview kept place backend rebuild outputs logs roster link graduate env ci touched publish pin test test-vm lint locks outdated bench
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -55,6 +55,8 @@ test-vm: ## tests on a real machine in QEMU (over an hour without KVM)
 	@$(T) test tests/vm $(ARGS)
 locks: ## lock all Python packages with their hashes, from the pins that people edit
 	@$(T) locks
+outdated: ## what is pinned, the newest, and known advisories
+	@$(T) outdated
 lint: ## no secrets in tracked files, ruff, mypy in strict mode, hadolint
 	@$(T) lint
 bench: ## measure, into docs/benchmarks.md (WHAT=hub, previews or dask)

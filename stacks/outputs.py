@@ -28,16 +28,16 @@ def outputs(stack: str, config: StackConfig, hub: JupyterHubHost) -> dict[str, A
 
 
 def _next_steps(url: str, stack: str, config: StackConfig) -> str:
-    login = _login(url, config)
+    login = _login(url, stack, config)
     lines = [f"Open {url} in a browser.", login]
     if config.proxy.tls.kind is TlsKind.self_signed:
         lines.append("The browser warns of the self-signed certificate: accept it once.")
-    lines.append(f"Change settings: stacks/Pulumi.{stack}.yaml, then make up.")
-    lines.append("Stop, keeping all data: make down")
+    lines.append(f"Change settings: stacks/Pulumi.{stack}.yaml, then make up STACK={stack}")
+    lines.append(f"Stop, keeping all data: make down STACK={stack}")
     return "\n".join(lines)
 
 
-def _login(url: str, config: StackConfig) -> str:
+def _login(url: str, stack: str, config: StackConfig) -> str:
     """How people get in, and what has to be registered elsewhere for that."""
     login = config.hub.login
     if login.kind is LoginKind.class_password:
@@ -49,5 +49,6 @@ def _login(url: str, config: StackConfig) -> str:
         lti = f"{url}/hub/lti13"
         return f"To register in your course: login {lti}/oauth_login, redirect {lti}/oauth_callback"
     if login.kind is LoginKind.signup:
-        return f"People sign up at {url}/hub/signup. Your own first password: make roster"
-    return "Names and first passwords: make roster"
+        own = f"Your own first password: make roster STACK={stack}"
+        return f"People sign up at {url}/hub/signup. {own}"
+    return f"Names and first passwords: make roster STACK={stack}"

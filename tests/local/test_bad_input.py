@@ -79,6 +79,6 @@ def test_an_image_that_cannot_be_found(checkout: Checkout) -> None:
 def test_purge_asks_first(checkout: Checkout) -> None:
     checkout.make("setup")
     printed = checkout.make("purge", check=False)
-    assert "Nothing was deleted. Without a terminal: make purge YES=1" in printed
+    assert f"Without a terminal: make purge STACK={checkout.stack} YES=1" in printed
     checkout.make("purge", "YES=1")
     assert "There is no stack tbad yet" in checkout.make("outputs", check=False)

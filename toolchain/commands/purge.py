@@ -25,7 +25,7 @@ def run(given: Namespace) -> None:
     names = receipt.data(state)
     print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"), flush=True)
     if not given.yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
-        raise Problem("Nothing was deleted. Without a terminal: make purge YES=1")
+        raise Problem(f"Nothing was deleted. Without a terminal: make purge STACK={name} YES=1")
     recovery.unlock(stack)
     stack.require("state", "unprotect", "--all", "--yes")
     destroy(stack, state)

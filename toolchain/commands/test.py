@@ -11,7 +11,7 @@ from ..setup.engine import Engine
 from ..stacks import environment
 
 # A machine is booted only when asked for (make test-vm): without hardware support it takes long.
-SUITE = ["tests/unit", "tests/engine", "tests/local", "tests/kubernetes"]
+SUITE = ["tests/stranger", "tests/unit", "tests/engine", "tests/local", "tests/kubernetes"]
 # Two at a time, as tests/conftest.py shares them out; how long the longest took is told.
 _WHOLE = ["--numprocesses", "2", "--dist", "loadgroup", "--durations", "30", *SUITE]
 

@@ -21,8 +21,8 @@ def lines(stack: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> It
     for resource in kept:
         yield f"  {_kind(resource)} {_name(resource)}: {resource['id']}"
     if kept:
-        yield f"The next make up uses it again; make purge STACK={stack} deletes it."
-        yield "make kept lists it, and how another stack adopts it."
+        yield f"The next make up STACK={stack} uses it again; make purge STACK={stack} deletes it."
+        yield f"make kept STACK={stack} lists it, and how another stack adopts it."
 
 
 def kept(stack: str, state: Mapping[str, Any]) -> Iterator[str]:
@@ -35,7 +35,8 @@ def kept(stack: str, state: Mapping[str, Any]) -> Iterator[str]:
         yield f"{_kind(resource)} {name}: {resource['id']}"
         key = f"jupyterhub:volumes: {{{name}: {{volume: {resource['id']}}}}}"
         yield f"  adopt it in another stack: {key}"
-        yield f"  delete it: set volumes.{name}.protect: false, make up STACK={stack}, make purge"
+        yield f"  delete it: set volumes.{name}.protect: false and make up STACK={stack},"
+        yield f"    which deletes nothing yet, then all of the stack: make purge STACK={stack}"
 
 
 def data(state: Mapping[str, Any]) -> list[str]:

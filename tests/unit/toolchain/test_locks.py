@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import locks, paths
+from toolchain.commands import locks
+from toolchain.setup import paths
 
 ALL = locks.all_locks()
 IMAGES = paths.ROOT / "images"

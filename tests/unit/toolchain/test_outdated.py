@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
-from toolchain import outdated
-from toolchain.outdated import NOT_REACHED, Row
+from toolchain.commands import outdated
+from toolchain.commands.outdated import NOT_REACHED, Row
 
 INDEX = """apiVersion: v1
 entries:
@@ -123,7 +124,7 @@ def test_without_any_network_each_row_says_so(
     monkeypatch.setattr(outdated, "_tools", lambda: Path("/nowhere"))
     monkeypatch.setattr(outdated.subprocess, "run", away)
     monkeypatch.setattr(outdated.urllib.request, "urlopen", away)
-    outdated.show()
+    outdated.run(Namespace())
     *rows, _, said = capsys.readouterr().out.split("what  ", 1)[1].splitlines()[1:]
     assert len(rows) > 200
     assert all(NOT_REACHED in row for row in rows)

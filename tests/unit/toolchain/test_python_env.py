@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from toolchain import python_env
-from toolchain.steps import Problem
+from toolchain.setup import python_env
+from toolchain.setup.steps import Problem
 
 Commands = list[list[str]]
 
@@ -21,13 +21,13 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("python", "pip"):
         (venv / "bin" / name).touch()
     (tmp_path / "toolchain").mkdir()
-    for name in ("requirements.lock", "requirements-dev.lock", "toolchain/uv.txt"):
+    for name in ("requirements.lock", "requirements-dev.lock", "toolchain/setup/uv.txt"):
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(python_env.paths, "ROOT", tmp_path)
     monkeypatch.setattr(python_env.paths, "VENV", venv)
     monkeypatch.setattr(python_env, "PYTHON", venv / "bin" / "python")
     monkeypatch.setattr(python_env, "UV", venv / "bin" / "uv")
-    monkeypatch.setattr(python_env, "_UV_LOCK", tmp_path / "toolchain" / "uv.txt")
+    monkeypatch.setattr(python_env, "_UV_LOCK", tmp_path / "toolchain/setup/uv.txt")
     monkeypatch.setattr(python_env, "_UV_STAMP", venv / ".uv.stamp")
     monkeypatch.setattr(python_env, "uv_environment", dict)
     return tmp_path

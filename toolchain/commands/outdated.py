@@ -1,4 +1,4 @@
-"""`make outdated`: what is pinned, what is the newest, and what is known against the pinned one.
+"""What is pinned, what is the newest, and what is known against the pinned one.
 
 Only looks. What can't be reached is said in its row. Renovate proposes the same in a repository
 (.github/renovate.json).
@@ -13,24 +13,30 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import base_images, go, paths, pulumi_cli
-from .steps import Problem, run, step
+from ..setup import base_images, go, paths, pulumi_cli
+from ..setup.steps import run as run_long
+from ..setup.steps import step
 
 TOOLS = ("uv==0.13.9", "pip-audit==2.10.1")
 NOT_REACHED = "not reached"
 PATIENCE = 10  # seconds for an answer over the network
 LONGEST = 300  # seconds for a whole question to a package index
-PYTHON_FILES = ("requirements*.txt", "images/*/requirements.txt", "images/*/requirements/*.txt")
+PYTHON_FILES = (
+    "requirements*.txt",
+    "toolchain/setup/*.txt",
+    "images/*/requirements.txt",
+    "images/*/requirements/*.txt",
+)
 CHARTS = "components/platforms/charts.py"
 ADVISORIES = "https://api.osv.dev/v1/query"
 DEBIAN = "http://deb.debian.org/debian/dists/{}/Release"
 MODULES = (
     ("Pulumi", "github.com/pulumi/pulumi/pkg/v3", pulumi_cli.VERSION),
-    ("Traefik", "github.com/traefik/traefik/v3", base_images.TRAEFIK_VERSION),
     ("Go", "golang.org/toolchain", go.TOOLCHAIN),
 )
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?==([^\s;]+)", re.M)
@@ -59,7 +65,7 @@ class Row:
         return self.newest != self.pin or self.advisories not in ("", "none", NOT_REACHED)
 
 
-def show() -> None:
+def run(given: Namespace) -> None:
     """Prints the table."""
     with step("Python packages", counted=False) as current:
         python = python_rows()
@@ -147,9 +153,11 @@ def _tools() -> Path:
     folder = paths.cache() / "outdated" / "-".join(TOOLS).replace("==", "-")
     programs = folder / "bin"
     if not (programs / "pip-audit").exists():
-        run([sys.executable, "-m", "venv", "--clear", folder], "python3 -m venv")
+        run_long([sys.executable, "-m", "venv", "--clear", folder], "python3 -m venv")
         quiet = ("-q", "--disable-pip-version-check")
-        run([programs / "python", "-m", "pip", "install", *quiet, *TOOLS], "installing pip-audit")
+        run_long(
+            [programs / "python", "-m", "pip", "install", *quiet, *TOOLS], "installing pip-audit"
+        )
     return programs
 
 
@@ -315,15 +323,3 @@ def debian_row() -> Row:
 
     newest = _unless_unreached(stable, NOT_REACHED)
     return Row("Debian", "images/*/Dockerfile", codename, newest, "")
-
-
-def main() -> None:
-    """For `python3 -m toolchain.outdated`."""
-    try:
-        show()
-    except Problem as problem:
-        sys.exit(f"✗ {problem}")
-
-
-if __name__ == "__main__":
-    main()
