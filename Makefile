@@ -3,10 +3,12 @@ MAKEFLAGS += --no-print-directory
 T := python3 -m toolchain
 STACK ?= local
 export STACK
-.PHONY: help setup up down purge preview kept place backend rebuild outputs logs roster link graduate env ci touched publish pin test test-vm lint bench
+.PHONY: help new setup up down purge preview kept place backend rebuild outputs logs roster link graduate env ci touched publish pin test test-vm lint locks bench
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
+new: ## a stack file of your own, to edit (STACK=class FROM=aws)
+	@$(T) new --from "$(FROM)"
 setup: ## set this machine and the stack up, start nothing
 	@$(T) setup
 up: ## set up what is missing and start the hub (ACCEPT_EMPTY=homes)
@@ -51,7 +53,9 @@ test: ## run all tests (ARGS="tests/unit -x")
 	@$(T) test $(ARGS)
 test-vm: ## tests on a real machine in QEMU (over an hour without KVM)
 	@$(T) test tests/vm $(ARGS)
-lint: ## ruff, mypy in strict mode, hadolint
+locks: ## lock all Python packages with their hashes, from the pins that people edit
+	@$(T) locks
+lint: ## no secrets in tracked files, ruff, mypy in strict mode, hadolint
 	@$(T) lint
 bench: ## measure, into docs/benchmarks.md (WHAT=hub, previews or dask)
 	@$(T) bench --what "$(WHAT)"

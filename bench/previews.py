@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.checkout import Checkout
 from tests.engine.clouds import CloudStack
-from toolchain.cloud_standin import CLOUD
+from toolchain.plugins.cloud_standin import CLOUD
 
 TITLE = "Previews"
 ROUNDS = 5

@@ -219,6 +219,32 @@ class Image:
     resources: tuple[pulumi.Resource, ...]
 
 
+@dataclass(frozen=True)
+class Build:
+    """What an engine is asked to build: the tag, a folder, and the build arguments."""
+
+    reference: str
+    context: str
+    arguments: dict[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        folder: Path,
+        egress: EgressArgs,
+        base: str | None = None,
+        arguments: Mapping[str, str] | None = None,
+    ) -> Self:
+        """The build of a folder, on a base image where it has one."""
+        chosen = dict(arguments or {}) | ({"BASE_IMAGE": base} if base else {})
+        digest = content_digest(folder, egress.ca_bundle, chosen)
+        return cls(
+            f"pulumi-jupyterhub/{folder.name}:{digest}",
+            str(_staged(folder, egress.ca_bundle, digest)),
+            egress.build_args() | chosen,
+        )
+
+
 class ImageStore:
     """Puts images on one engine, each once, however many components ask for it.
 
@@ -265,25 +291,31 @@ class ImageStore:
         import pulumi_docker as docker
 
         chosen = dict(arguments or {})
-        build_args = chosen | ({"BASE_IMAGE": base.reference} if base else {})
-        digest = content_digest(folder, self.egress.ca_bundle, build_args)
-        reference = f"pulumi-jupyterhub/{folder.name}:{digest}"
-        if reference not in self._images:
+        build = Build.of(folder, self.egress, base.reference if base else None, chosen)
+        if build.reference not in self._images:
             made = docker.Image(
                 self._host.named("-".join(("image", folder.name, *_variant(chosen)))),
-                image_name=reference,
+                image_name=build.reference,
                 skip_push=True,
-                build=docker.DockerBuildArgs(
-                    context=str(_staged(folder, self.egress.ca_bundle, digest)),
-                    args=self.egress.build_args() | build_args,
-                ),
+                build=docker.DockerBuildArgs(context=build.context, args=build.arguments),
                 opts=pulumi.ResourceOptions.merge(
                     self._host.options(self._parent),
                     pulumi.ResourceOptions(depends_on=list(base.resources) if base else []),
                 ),
             )
-            self._images[reference] = Image(reference, (*(base.resources if base else ()), made))
-        return self._images[reference]
+            resources = (*(base.resources if base else ()), made)
+            self._images[build.reference] = Image(build.reference, resources)
+        return self._images[build.reference]
+
+
+def builds(source: ImageArgs, egress: EgressArgs) -> Iterator[Build]:
+    """What an engine is asked to build for an image, its base first; nothing for one to pull."""
+    if source.folder is None:
+        return
+    base = Build.of(source.base_folder, egress) if source.base_folder else None
+    if base:
+        yield base
+    yield Build.of(source.folder, egress, base.reference if base else None, source.arguments)
 
 
 def _variant(arguments: Mapping[str, str]) -> Iterator[str]:

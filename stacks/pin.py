@@ -1,4 +1,4 @@
-"""Where a stack file names an image: `python -m stacks.pin STACK IMAGE REFERENCE`.
+"""Where a stack file names an image: `python -m stacks.pin FILE IMAGE REFERENCE`.
 
 Prints what to set as JSON: `[["jupyterhub:hub.image.reference", "ghcr.io/…@sha256:…"], …]`, null
 for what has to go.
@@ -58,9 +58,9 @@ def _hub(file: Path) -> JupyterHubHostArgs:
 
 def main(arguments: list[str]) -> int:
     """Prints the settings; an empty list where the stack doesn't use the image."""
-    stack, image, reference = arguments
+    file, image, reference = arguments
     try:
-        hub = _hub(Path("stacks") / f"Pulumi.{stack}.yaml")
+        hub = _hub(Path(file))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1

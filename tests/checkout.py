@@ -189,8 +189,7 @@ class Checkout:
 
     def containers(self, role: str | None = None) -> list[Container]:
         """Containers of this deployment, stopped ones too."""
-        labels = [f"{DEPLOYMENT}={self.deployment}"] + ([f"{ROLE}={role}"] if role else [])
-        return list(ENGINE.containers.list(all=True, filters={"label": labels}))
+        return containers_of(self.deployment, role)
 
     def container(self, role: str) -> Container:
         (found,) = self.containers(role)
@@ -225,7 +224,7 @@ def _secrets_of(platform: str) -> tuple[dict[str, Any], str, str]:
     with tempfile.TemporaryDirectory() as folder:
         made = Checkout(Path(folder), "tseed", 15, {"platform": platform}, seeded=False)
         if platform != "local":
-            made.file.write_text((ROOT / "stacks" / f"Pulumi.{platform}.yaml").read_text())
+            made.file.write_text((ROOT / "stacks/catalogue" / f"{platform}.yaml").read_text())
         made.make("setup")
         document = yaml.safe_load(made.file.read_text())
         (file,) = Path(folder).rglob("passphrase")
@@ -280,7 +279,7 @@ def running(
 ) -> Iterator[Checkout]:
     """A hub that is up, and gone afterwards with all its data."""
     checkout = Checkout(folder, stack, number, config or {}, seeded)
-    _remove_leftovers(checkout)
+    remove_leftovers(checkout.deployment)
     try:
         checkout.make("up", timeout=timeout)
         yield checkout
@@ -288,16 +287,22 @@ def running(
         checkout.make("purge", "YES=1")
 
 
-def _remove_leftovers(checkout: Checkout) -> None:
-    """What a killed test run left of the stack of this name. Only tests have such names."""
-    label = {"label": f"{DEPLOYMENT}={checkout.deployment}"}
+def remove_leftovers(deployment: str) -> None:
+    """What a killed test run left of the deployment of this name. Only tests have such names."""
+    label = {"label": f"{DEPLOYMENT}={deployment}"}
     for role in ("guard", "hub", "user", "proxy"):  # the guard first: it would restart the others
-        for container in checkout.containers(role):
+        for container in containers_of(deployment, role):
             container.remove(force=True)
-    for container in checkout.containers():
+    for container in containers_of(deployment):
         container.remove(force=True)
     for network in ENGINE.networks.list(filters=label):
         network.remove()
     for volume in ENGINE.volumes.list():
-        if volume.name.startswith(f"{checkout.deployment}-"):
+        if volume.name.startswith(f"{deployment}-"):
             volume.remove()
+
+
+def containers_of(deployment: str, role: str | None = None) -> list[Container]:
+    """Containers of a deployment, stopped ones too."""
+    labels = [f"{DEPLOYMENT}={deployment}"] + ([f"{ROLE}={role}"] if role else [])
+    return list(ENGINE.containers.list(all=True, filters={"label": labels}))

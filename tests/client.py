@@ -188,6 +188,13 @@ class User:
         headers = {"X-XSRFToken": self._xsrf(self.base)}
         return self.session.post(self.at(path), json=json or {}, headers=headers)
 
+    def put(self, path: str, json: Any) -> requests.Response:
+        headers = {"X-XSRFToken": self._xsrf(self.base)}
+        return self.session.put(self.at(path), json=json, headers=headers)
+
+    def delete(self, path: str) -> requests.Response:
+        return self.session.delete(self.at(path), headers={"X-XSRFToken": self._xsrf(self.base)})
+
     def kernel(self, name: str = "python3") -> Kernel:
         return Kernel(self, name)
 
@@ -195,7 +202,7 @@ class User:
         """Runs a cell in a new kernel and ends the kernel."""
         with self.kernel(kernel_name) as kernel:
             printed = kernel.run(code)
-        self.session.delete(self.at(kernel.path), headers={"X-XSRFToken": self._xsrf(self.base)})
+        self.delete(kernel.path)
         return printed
 
 

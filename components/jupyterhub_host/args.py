@@ -68,7 +68,10 @@ class HubSecretsArgs(Args):
 
 
 class CullingArgs(Args):
-    """Stops servers that nobody uses. A busy kernel is in use, also when it prints nothing."""
+    """Stops servers that nobody uses.
+
+    In this library's images a busy kernel is in use, also when it prints nothing.
+    """
 
     enabled: bool = field(True, description="Stop idle servers.", change=HUB_REPLACED)
     timeout: int = field(
@@ -85,7 +88,7 @@ class CullingArgs(Args):
         change=HUB_REPLACED,
     )
     busy_kernels: bool = field(
-        False, description="Stop servers with a busy kernel too.", change=HUB_REPLACED
+        False, description="Stop servers that are at work, too.", change=HUB_REPLACED
     )
 
 

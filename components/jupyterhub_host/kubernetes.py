@@ -157,7 +157,7 @@ def chart_values(
             "profileList": profiles(args, references, pools),
             **_limits(_offered(args), pools),
         },
-        "cull": {"enabled": False},  # the hub's own code does it, and knows busy kernels
+        "cull": {"enabled": False},  # the hub's own code does it, and lets servers report first
         "prePuller": {
             "hook": {"enabled": pods.pull_ahead},
             "continuous": {"enabled": pods.pull_ahead},

@@ -15,7 +15,8 @@ from ..args import Args, InputStr, field, matching
 from .effects import HUB_REPLACED
 from .providers import PRESETS, OidcProvider, Preset
 
-_USER_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,62}")
+# The hub's own (hubkit.names), which is in an image and not in this package; a test compares them.
+_USER_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,62}\Z")
 _URL = r"https?://\S+"
 
 

@@ -12,7 +12,7 @@ from pydantic import model_validator
 from ..args import Args, InputSecret, InputStr, field, matching
 from ..images import ImageArgs
 
-TRAEFIK_IMAGE = "traefik:v3.6.0"
+TRAEFIK_IMAGE = "traefik:v3.7.15"
 _PORT: dict[str, Any] = {"ge": 1, "le": 65535}
 _RENEWED = "replaces the proxy container, which asks for a new certificate"
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -339,7 +339,7 @@ class TraefikProxyArgs(Args):
     )
     image: ImageArgs = field(
         ImageArgs(reference=TRAEFIK_IMAGE),
-        description="Traefik's image.",
+        description="Traefik's image, 3.6.4 or newer.",
         change="replaces the proxy container: a second without new connections",
     )
 

@@ -16,7 +16,7 @@ from ..platforms.docker_host import DockerHost
 from ..shared_volume.component import SharedVolume
 from .args import RouteArgs, TcpRouteArgs, TlsArgs, TlsKind, TraefikProxyArgs
 from .made import Made
-from .rules import HEADERS, safe_rules
+from .rules import ENCODED, HEADERS, safe_rules
 
 ROUTES = "/routes"  # Traefik's directory of rules; the hub writes one file of it
 CERTIFICATES = "/certificates"
@@ -101,6 +101,7 @@ def static_flags(
         "--log.nocolor=true",
         "--accesslog=true",
         f"--entrypoints.{args.entry_point}.http.middlewares={HEADERS}@file",
+        *_path_flags(args.entry_point),
     ]
     if args.http_port is not None:
         flags += _http_flags(args, args.http_port)
@@ -112,6 +113,11 @@ def static_flags(
     for index, route in enumerate(args.tcp_routes):
         flags.append(f"--entrypoints.tcp{index}.address={route.listen}")
     return flags
+
+
+def _path_flags(entry_point: str) -> list[str]:
+    paths = f"--entrypoints.{entry_point}.http.encodedcharacters"
+    return [f"{paths}.{name.lower()}={str(may).lower()}" for name, may in ENCODED.items()]
 
 
 def _http_flags(args: TraefikProxyArgs, port: int) -> list[str]:

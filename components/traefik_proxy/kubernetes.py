@@ -15,7 +15,7 @@ from ..platforms.kubernetes import KubernetesCluster
 from ..shared_volume.component import SharedVolume
 from .args import NODE_PORTS, ServiceType, TlsArgs, TlsKind, TraefikProxyArgs
 from .made import Made
-from .rules import HEADERS, safe_rules
+from .rules import ENCODED, HEADERS, safe_rules
 
 Values = dict[str, Any]
 _STORAGE = "/certificates"
@@ -127,8 +127,8 @@ def chart_values(
 
 def _ports(args: TraefikProxyArgs) -> Values:
     secure = args.tls.kind not in (TlsKind.none, TlsKind.elsewhere)
-    headers = {"middlewares": [f"{HEADERS}@file"]}
-    web: Values = dict(headers)
+    safe: Values = {"middlewares": [f"{HEADERS}@file"], "encodedCharacters": dict(ENCODED)}
+    web = dict(safe)
     if secure:
         to = {"to": "websecure", "scheme": "https", "permanent": True}
         web["redirections"] = {"entryPoint": to}
@@ -138,7 +138,7 @@ def _ports(args: TraefikProxyArgs) -> Values:
         tls |= {"certResolver": "acme", "domains": [{"main": main, "sans": others}]}
     return {
         "web": {**_port(args, args.http_port or 80), "http": web},
-        "websecure": {**_port(args, args.https_port), "http": {**headers, "tls": tls}},
+        "websecure": {**_port(args, args.https_port), "http": {**safe, "tls": tls}},
     }
 
 

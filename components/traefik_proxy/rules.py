@@ -1,4 +1,4 @@
-"""What Traefik is told of safety, the same on every platform: headers of answers, and TLS."""
+"""What Traefik is told of safety, the same on every platform: paths, headers of answers, TLS."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from typing import Any
 from .args import TlsArgs, TlsKind
 
 HEADERS = "secure-headers"
+# What may be in a path as `%` and two digits: said in full, as Traefik's default was to refuse all
+# of it from 3.6.4 to 3.6.6, and is to take it before and after. JupyterLab writes files' names so
+# (`100%.ipynb` is `100%25.ipynb`), and real-time collaboration a whole path: `/` is `%2F` there.
+# Refusing helps where a proxy guards paths that the server behind it reads otherwise. This one
+# guards none: it matches and hands on a path as it came, `/user%2Fanna` doesn't get to anna's
+# server, and each server asks for its own login. A null character is in no file's name.
+ENCODED = {
+    "allowEncodedSlash": True,
+    "allowEncodedBackSlash": True,
+    "allowEncodedNullCharacter": False,
+    "allowEncodedSemicolon": True,
+    "allowEncodedPercent": True,
+    "allowEncodedQuestionMark": True,
+    "allowEncodedHash": True,
+}
 YEAR = 365 * 24 * 3600  # seconds
 # With forward secrecy, and authenticated as a whole; those of TLS 1.3 are always such.
 CIPHERS = [

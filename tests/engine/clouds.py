@@ -17,9 +17,9 @@ from typing import Any
 import yaml
 
 from tests.checkout import ROOT, Checkout
-from toolchain.cloud_standin import CLOUD
-from toolchain.cloud_standin.cloud import FakeCloud
-from toolchain.cloud_standin.rules import ADDRESS
+from toolchain.plugins.cloud_standin import CLOUD
+from toolchain.plugins.cloud_standin.cloud import FakeCloud
+from toolchain.plugins.cloud_standin.rules import ADDRESS
 
 FIXTURES = ROOT / "tests/unit/fixtures"
 _HOST = """#!/bin/bash
@@ -143,8 +143,8 @@ class CloudStack(StandInStack):
             CLOUD: str(folder / "cloud"),
             ADDRESS: "127.0.0.1",
         }
-        own = [docker_too(folder), self.root / "toolchain/cloud_standin/bin"]
-        own += [self.root / "toolchain/bin" / name for name in ("docker", "language")]
+        own = [docker_too(folder), self.root / "toolchain/plugins/cloud_standin/bin"]
+        own += [self.root / "toolchain/plugins/bin" / name for name in ("docker", "language")]
         self.environment["PATH"] = ":".join([*map(str, own), os.environ["PATH"]])
         values = yaml.safe_load((FIXTURES / f"{cloud}.happy.minimal.yaml").read_text())["config"]
         values.pop("jupyterhub:secrets")
@@ -176,9 +176,9 @@ def docker_too(folder: Path) -> Path:
     """A folder for PATH in which the stand-in answers for docker as well: there is no engine."""
     made = folder / "path"
     made.mkdir(parents=True)
-    source = (ROOT / "toolchain/cloud_standin/bin/pulumi-resource-aws").read_text()
+    source = (ROOT / "toolchain/plugins/cloud_standin/bin/pulumi-resource-aws").read_text()
     script = made / "pulumi-resource-docker"
-    root = 'root=$(CDPATH= cd -- "$(dirname -- "$(readlink -f -- "$0")")/../../.." && pwd)'
+    root = 'root=$(CDPATH= cd -- "$(dirname -- "$(readlink -f -- "$0")")/../../../.." && pwd)'
     assert root in source
     text = source.replace(root, f"root={ROOT}").replace("cloud_standin aws", "cloud_standin docker")
     script.write_text(text)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.checkout import ROOT
-from toolchain.cloud_standin import CLOUD
-from toolchain.cloud_standin.rules import ADDRESS
+from toolchain.plugins.cloud_standin import CLOUD
+from toolchain.plugins.cloud_standin.rules import ADDRESS
 
 SECRETS = {
     "cookie_secret": "ab" * 32,
@@ -95,7 +95,7 @@ class Example:
         self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
         self.environment.pop("PYTHONPATH", None)
         if cloud:
-            standins = ROOT / "toolchain/cloud_standin/bin"
+            standins = ROOT / "toolchain/plugins/cloud_standin/bin"
             self.environment |= {
                 CLOUD: str(cloud),
                 ADDRESS: "127.0.0.1",

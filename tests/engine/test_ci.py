@@ -241,9 +241,9 @@ def test_a_deployment_needs_a_state_that_ci_reaches(world: tuple[Any, Runner]) -
 
 def test_the_key_is_brought_where_only_the_secrets_are(stack: CloudStack) -> None:
     """CI and colleagues have the stack's secrets, not the first machine's files."""
-    from toolchain.machine import Machine
-    from toolchain.stack import Stack
-    from toolchain.vm import bring_key
+    from toolchain.stacks.machine import Machine
+    from toolchain.stacks.stack import Stack
+    from toolchain.stacks.vm import bring_key
 
     key = stack.root.parent / "new" / "key"
     known = Machine("u", "127.0.0.1", 22, ("-i", str(key)))
@@ -275,7 +275,7 @@ def test_the_steps_before_name_the_stacks_that_a_change_touches(tmp_path: Path) 
     git(repository, "commit", "-qm", "first")
     base = git(repository, "rev-parse", "HEAD")
     changes = {
-        "stacks/Pulumi.aws.yaml": '["aws"]',
+        "stacks/catalogue/aws.yaml": '["aws"]',
         "components/cloud_vm/gcp.py": '["gcp", "gcp-private"]',
         "docs/aws.md": "[]",
         "stacks/vm.py": json.dumps(sorted(_stacks())),
@@ -299,7 +299,7 @@ def test_the_steps_before_name_the_stacks_that_a_change_touches(tmp_path: Path) 
 
 
 def _stacks() -> list[str]:
-    return [path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml")]
+    return [path.stem for path in (ROOT / "stacks/catalogue").glob("*.yaml")]
 
 
 def git(folder: Path, *words: str) -> str:
@@ -334,7 +334,7 @@ def test_new_digests_become_one_pull_request(kind: str, tmp_path: Path) -> None:
         assert code == 0, printed
         (request,) = forge.requests
         assert "images" in json.dumps(request)
-        pushed = git(bare, "show", "images:stacks/Pulumi.aws.yaml")
+        pushed = git(bare, "show", "images:stacks/catalogue/aws.yaml")
         assert reference in pushed
         assert "bundled: notebook" not in pushed
         assert "# " in pushed  # its comments are still there

@@ -20,8 +20,8 @@ import pytest
 from docker.errors import DockerException, NotFound
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from toolchain.docker_plugin.server import DockerProvider
-from toolchain.provider.values import UNKNOWN, from_struct, to_struct
+from toolchain.plugins.docker.server import DockerProvider
+from toolchain.plugins.provider.values import UNKNOWN, from_struct, to_struct
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 IMAGE = "debian:bookworm-slim"
@@ -750,16 +750,15 @@ def test_with_the_pulumi_engine(api: docker.DockerClient, tmp_path: Path) -> Non
     (project / "context" / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN echo hello\n")
     (project / "Pulumi.yaml").write_text("name: plugin-test\nruntime:\n  name: python\n")
     (project / "__main__.py").write_text(PROGRAM)
-    bins = [CHECKOUT / "toolchain" / "bin" / kind for kind in ("docker", "language")]
+    bins = [CHECKOUT / "toolchain/plugins/bin" / kind for kind in ("docker", "language")]
     programs = tmp_path / "programs"
     programs.mkdir()
     for script in (script for folder in bins for script in folder.iterdir()):
         # The project's own scripts, with the Python that runs these tests.
-        module = "docker_plugin" if "resource" in script.name else "language_host"
+        module = "docker" if "resource" in script.name else "language_host"
         target = programs / script.name
-        target.write_text(
-            f'#!/bin/sh\nPYTHONPATH={CHECKOUT} exec {sys.executable} -m toolchain.{module} "$@"\n'
-        )
+        start = f"{sys.executable} -m toolchain.plugins.{module}"
+        target.write_text(f'#!/bin/sh\nPYTHONPATH={CHECKOUT} exec {start} "$@"\n')
         target.chmod(0o755)
     (tmp_path / "state").mkdir()
     environment = os.environ | {

@@ -18,7 +18,7 @@ from tests.checkout import ENGINE, ROOT
 from tests.client import eventually
 from tests.engine.clouds import Host, docker_too
 from tests.engine.consumer import SECRETS, Environment, Example
-from toolchain.cloud_standin.rules import ADDRESS
+from toolchain.plugins.cloud_standin.rules import ADDRESS
 
 SERVER = ["perl", "-MIO::Socket", "-e"]
 HELLO = r"""

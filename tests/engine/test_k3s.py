@@ -21,9 +21,9 @@ import yaml
 from tests.checkout import Checkout
 from tests.engine.clouds import FIXTURES, Host, StandInStack
 from tests.servers.cluster_api import Cluster
-from toolchain.cloud_standin import CLOUD
-from toolchain.cloud_standin.cloud import FakeCloud
-from toolchain.cloud_standin.rules import ADDRESS
+from toolchain.plugins.cloud_standin import CLOUD
+from toolchain.plugins.cloud_standin.cloud import FakeCloud
+from toolchain.plugins.cloud_standin.rules import ADDRESS
 
 AT = "127.0.0.7"
 ACCOUNT_TOKEN = "token-of-the-account"
@@ -45,7 +45,7 @@ class K3sStack(StandInStack):
         (self.host.folder / "account.json").write_text(json.dumps({"data": packed}))
         self.cloud = FakeCloud(folder / "cloud")
         self.environment |= {CLOUD: str(folder / "cloud"), ADDRESS: AT}
-        tools = self.root / "toolchain"
+        tools = self.root / "toolchain/plugins"
         own = [tools / "cloud_standin/bin", tools / "bin/language", tools / "bin/kubernetes"]
         self.environment["PATH"] = ":".join([*map(str, own), os.environ["PATH"]])
         file = FIXTURES / "kubernetes.happy.k3s-openstack.yaml"

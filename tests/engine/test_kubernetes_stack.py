@@ -18,8 +18,8 @@ import yaml
 from tests.checkout import Checkout
 from tests.engine.clouds import FIXTURES, StandInStack
 from tests.servers.cluster_api import Cluster
-from toolchain.cloud_standin import CLOUD
-from toolchain.cloud_standin.cloud import FakeCloud
+from toolchain.plugins.cloud_standin import CLOUD
+from toolchain.plugins.cloud_standin.cloud import FakeCloud
 
 
 class ClusterStack(StandInStack):
@@ -29,7 +29,7 @@ class ClusterStack(StandInStack):
         Checkout.__init__(self, folder, "tkubernetes", 60, {}, seeded=False)
         self.cluster, self.cloud = cluster, FakeCloud(folder / "cloud")
         self.environment |= {CLOUD: str(folder / "cloud")}
-        tools = self.root / "toolchain"
+        tools = self.root / "toolchain/plugins"
         own = [tools / "cloud_standin/bin", tools / "bin/language", tools / "bin/kubernetes"]
         self.environment["PATH"] = ":".join([*map(str, own), os.environ["PATH"]])
         values = yaml.safe_load((FIXTURES / "kubernetes.happy.minimal.yaml").read_text())["config"]

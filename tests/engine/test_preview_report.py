@@ -12,7 +12,7 @@ import pytest
 
 from tests.checkout import ROOT, Checkout
 from tests.engine.clouds import CloudStack
-from toolchain.cloud_standin import CLOUD
+from toolchain.plugins.cloud_standin import CLOUD
 
 RED = "❌"
 
@@ -198,7 +198,7 @@ def test_the_same_preview_from_another_home(stack: CloudStack, tmp_path: Path) -
     assert found == {}
 
 
-STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+STACKS = sorted(path.stem for path in (ROOT / "stacks/catalogue").glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")

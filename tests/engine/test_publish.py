@@ -14,7 +14,7 @@ import requests
 
 from tests.checkout import ENGINE, Checkout
 from tests.client import eventually
-from toolchain import go, paths
+from toolchain.setup import go, paths
 
 REGISTRY = "3.0.0"
 IMAGE = "hub"  # built by the tests of hubs, too: its layers are there

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from tests.checkout import DEPLOYMENT, ENGINE, ROLE
-from toolchain import vm
-from toolchain.machine import Machine
-from toolchain.stack import Stack
+from toolchain.stacks import vm
+from toolchain.stacks.machine import Machine
+from toolchain.stacks.stack import Stack
 
 
 class Here:

@@ -25,7 +25,7 @@ from tests.checkout import ENGINE, ROOT, Checkout
 from tests.client import User
 from tests.servers import kubernetes
 from tests.servers.kubernetes import Cluster, build, kubectl
-from toolchain.base_images import TRAEFIK, TRAEFIK_VERSION
+from toolchain.setup.base_images import TRAEFIK, TRAEFIK_VERSION
 
 HERE = Path(__file__).parent
 CHARTS = Path(os.environ.get("PULUMI_JUPYTERHUB_TEST_CHARTS", HERE / "charts"))

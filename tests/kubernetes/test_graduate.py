@@ -20,13 +20,13 @@ from components.jupyterhub_host.settings import settings_document
 from tests.checkout import ENGINE, Checkout
 from tests.kubernetes.stack import HUB, Hub
 from tests.servers.kubernetes import build
-from toolchain.cluster import HUB as HUB_POD
-from toolchain.cluster import Cluster as Way
-from toolchain.doors import Door
-from toolchain.graduate import Home, move
-from toolchain.homes import InCluster, OnDocker, Place, Side
-from toolchain.homes_pod import HomesPod
-from toolchain.steps import Problem
+from toolchain.commands.graduate import Home, move
+from toolchain.setup.steps import Problem
+from toolchain.stacks.cluster import HUB as HUB_POD
+from toolchain.stacks.cluster import Cluster as Way
+from toolchain.stacks.doors import Door
+from toolchain.stacks.homes import InCluster, OnDocker, Place, Side
+from toolchain.stacks.homes_pod import HomesPod
 
 pytestmark = pytest.mark.timeout(3000)  # the first one may build Kubernetes
 NAME = "maria-c.rossi@unipd.it"  # on the old hub's roster only

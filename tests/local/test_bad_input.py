@@ -49,7 +49,8 @@ def test_no_engine(checkout: Checkout, tmp_path: Path) -> None:
 
 def test_no_such_stack(checkout: Checkout) -> None:
     printed = checkout.make("up", "STACK=nowhere", check=False)
-    assert "There is no stacks/Pulumi.nowhere.yaml. Stacks here: aws, " in printed
+    assert "There is no stacks/Pulumi.nowhere.yaml, and no nowhere in stacks/catalogue." in printed
+    assert "make new STACK=nowhere FROM=local" in printed
 
 
 def test_an_image_that_does_not_build(checkout: Checkout) -> None:

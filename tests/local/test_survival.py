@@ -18,7 +18,7 @@ from tests import engine_lock
 from tests.checkout import ENGINE, Checkout, changed_nothing, running
 from tests.client import Kernel, User, eventually
 from tests.local.conftest import NOTEBOOK, student
-from toolchain import docker_engine, engine
+from toolchain.setup import docker_engine, engine
 
 CONFIG = {"hub": {"images": [{"title": "Python", "source": NOTEBOOK, "memory_limit": "1G"}]}}
 

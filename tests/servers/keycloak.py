@@ -14,8 +14,8 @@ from typing import Any
 import requests
 
 from tests.client import eventually
-from toolchain import paths
-from toolchain.steps import apt_install
+from toolchain.setup import paths
+from toolchain.setup.steps import apt_install
 
 VERSION = "26.0.7"
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"

@@ -16,7 +16,7 @@ from pathlib import Path
 import requests
 
 from tests.client import eventually
-from toolchain import go, paths
+from toolchain.setup import go, paths
 
 VERSION = "2.8.0"
 PROGRAMS = ("pebble", "pebble-challtestsrv")

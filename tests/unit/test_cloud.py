@@ -21,7 +21,7 @@ from components.cloud_vm import openstack as cloud_vm_openstack
 from components.cloud_vm.sizes import MachineType
 from components.errors import ConfigError
 from components.machine import ssh
-from toolchain import secret_config
+from toolchain.stacks import secret_config
 
 FIXTURES = Path(__file__).parent / "fixtures"
 CLOUDS = ("aws", "gcp", "openstack")

@@ -153,6 +153,17 @@ def test_edge_listens_on_this_machine_only_and_shows_no_dashboard(minimal: Any) 
     assert "docker.sock" not in str(minimal[0].inputs["proxy"])
 
 
+def test_any_file_name_gets_through_the_edge(minimal: Any, full: Any) -> None:
+    """Where names are read: at the entry point that browsers' requests arrive at."""
+    for found, entry_point in ((minimal, "web"), (full, "websecure")):
+        paths = f"--entrypoints.{entry_point}.http.encodedcharacters."
+        flags = found[0].inputs["proxy"]["command"]
+        said = dict(flag.removeprefix(paths).split("=") for flag in flags if paths in flag)
+        assert said.pop("allowencodednullcharacter") == "false"
+        assert set(said.values()) == {"true"}
+        assert {"allowencodedpercent", "allowencodedslash", "allowencodedhash"} < set(said)
+
+
 def test_a_sites_proxy_and_mirror_reach_builds_hub_and_users(full: Any) -> None:
     inputs = full[0].inputs
     assert (

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from components import config
 from components.dask_cluster import tls
 from tests.unit.test_cloud import CLOUDS, FIXTURES, KEY, VM, Recorder, surround
-from toolchain import machine
-from toolchain.machine import Machine
+from toolchain.stacks import machine
+from toolchain.stacks.machine import Machine
 
 DASK_KEY = "ab" * 32
 

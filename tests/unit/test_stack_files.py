@@ -12,7 +12,7 @@ from components import config
 from components.config import Platform
 
 ROOT = Path(__file__).parent.parent.parent
-FILES = sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))
+FILES = sorted((ROOT / "stacks/catalogue").glob("*.yaml"))
 SECRETS = {
     name: {"secure": "x"}
     for name in (
@@ -39,7 +39,7 @@ def test_it_is_valid(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_platform_has_a_stack() -> None:
-    names = {file.name.split(".")[1] for file in FILES}
+    names = {file.stem for file in FILES}
     assert names >= {platform.value for platform in Platform}
 
 

@@ -91,7 +91,7 @@ def test_what_is_refused() -> None:
 
 def test_both_stack_files_agree_on_all_but_place_and_role() -> None:
     texts = [
-        (ROOT / "stacks" / f"Pulumi.two-sites-{site}.yaml").read_text().splitlines()
+        (ROOT / "stacks/catalogue" / f"two-sites-{site}.yaml").read_text().splitlines()
         for site in ("a", "b")
     ]
     differing = [pair for pair in zip(*texts, strict=True) if len(set(pair)) > 1]

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain import paths
-from toolchain.steps import apt_install, lock, run
+from toolchain.setup import paths
+from toolchain.setup.steps import apt_install, lock, run
 
 PROGRAMS = {
     "qemu-system-x86_64": "qemu-system-x86",

@@ -22,7 +22,7 @@ from tests.client import User, eventually, logged_in
 from tests.unit import test_cloud
 from tests.vm.images import disk_with
 from tests.vm.machine import Disk, Machine
-from toolchain.base_images import TRAEFIK
+from toolchain.setup.base_images import TRAEFIK
 
 SSH, HTTP, HTTPS = 8222, 8480, 8481
 URL = f"https://127.0.0.1:{HTTPS}"

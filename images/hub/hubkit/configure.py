@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from . import admins, collect, login
+from . import admins, collect, login, spelling
 from .folders import HOMES, STATE
 from .settings import Culling, LoginKind, Secrets, Settings
 
@@ -39,6 +38,7 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.JupyterHub.cleanup_proxy = False
     if settings.subdomains:
         c.JupyterHub.subdomain_host = settings.public_url
+    spelling.mend()
     c.JupyterHub.allow_named_servers = settings.named_servers > 0
     c.JupyterHub.named_server_limit_per_user = settings.named_servers
     given = c.JupyterHub.get("tornado_settings", {})  # the chart's
@@ -73,14 +73,20 @@ def _pages(c: Any, settings: Settings) -> None:
 
 
 def _culling(c: Any, culling: Culling, api_url: str | None) -> None:
+    """Stops idle servers by what the hub knows; it knows it from the servers themselves.
+
+    Nothing of the hub asks a server whether it is busy: whoever a server belongs to can read what
+    is sent there, tokens too. The notebook image tells by itself (images/notebook/culling.py).
+    """
     c.JupyterHub.services += [
         {
             "name": "idle-culler",
             "command": [
-                *(sys.executable, "-m", "jupyterhub_idle_culler"),
+                *(sys.executable, "-m", "hubkit.idle"),
                 f"--timeout={culling.timeout}",
                 f"--cull-every={culling.every}",
                 f"--max-age={culling.max_age}",
+                f"--wait={2 * culling.report_every}",
                 *([f"--url={api_url}"] if api_url else []),
             ],
         }
@@ -90,37 +96,5 @@ def _culling(c: Any, culling: Culling, api_url: str | None) -> None:
             "name": "idle-culler",
             "services": ["idle-culler"],
             "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
-        }
-    ]
-    if not culling.cull_busy:
-        _busy_kernels(c, culling, api_url)
-
-
-def _busy_kernels(c: Any, culling: Culling, api_url: str | None) -> None:
-    """The culler can't see that a silent kernel is at work; this service tells the hub."""
-    c.JupyterHub.services += [
-        {
-            "name": "busy-kernels",
-            "command": [sys.executable, "-m", "hubkit.busy_kernels"],
-            "environment": {
-                "BUSY_KERNELS_IDLE": str(culling.timeout / 2),
-                "BUSY_KERNELS_EVERY": str(max(1, min(60, culling.timeout / 5))),
-                "PATH": os.environ["PATH"],
-                **({"BUSY_KERNELS_API": api_url} if api_url else {}),
-            },
-        }
-    ]
-    c.JupyterHub.load_roles += [
-        {
-            "name": "busy-kernels",
-            "services": ["busy-kernels"],
-            "scopes": [
-                "list:users",
-                "read:servers",
-                "read:users:activity",
-                "users:activity",
-                "access:servers",
-                "admin:server_state",  # the server's address, see the spawners' get_state
-            ],
         }
     ]

@@ -1,4 +1,8 @@
-"""User names: which are allowed, and what folder and container they get."""
+"""Names: which are allowed, and what folder and container they get.
+
+Every pattern is to the text's end, by itself: JupyterHub only looks how a name begins. Not by `$`,
+which lets the end of a line through.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +13,41 @@ import string
 from escapism import escape
 from tornado import web
 
-# Safe in URLs, in Traefik's rules (no backtick, no parenthesis) and as a folder's name.
-USERNAME_PATTERN = r"[a-z0-9][a-z0-9._@+-]{0,62}"
+from .refused import refused
+
+# Of users and of their named servers. Safe in URLs, in Traefik's rules (no backtick, no
+# parenthesis) and as a folder's name; without capitals, which containers' names don't tell apart.
+USERNAME_PATTERN = r"[a-z0-9][a-z0-9._@+-]{0,62}\Z"
+# The same as in the components' args, which are another package.
+GROUP = re.compile(r"[a-z0-9][a-z0-9-]{0,30}\Z")
+DEPLOYMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")  # a stack's, in containers' names
+HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\Z")
+# What a part of a route may be once it is unquoted: a user, a group's account, a server that an
+# earlier release has started, or `user`, `hub`, `services`.
+ROUTE_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,62}\Z")
 RULE = "1 to 63 small letters, digits and . _ @ + -, starting with a letter or digit"
 
 _ACCOUNT = "_"  # no person's name begins so
 _SAFE = set(string.ascii_lowercase + string.digits)
-_MAPPED = re.compile(r".*--[0-9a-f]{16}")
+_MAPPED = re.compile(r".*--[0-9a-f]{16}\Z")
 _LONGEST = 63
 
 
 def is_allowed(name: str) -> bool:
-    """Whether a user may have this name."""
-    return re.fullmatch(USERNAME_PATTERN, name) is not None
+    """Whether a user, or a named server, may have this name."""
+    return re.match(USERNAME_PATTERN, name) is not None
 
 
 def require(name: str) -> None:
     """Answers a login with a name that can't be."""
     if not is_allowed(name):
         raise web.HTTPError(403, f"This name can't be used. A name is {RULE}.")
+
+
+def require_of_server(name: str) -> None:
+    """Answers the start of a named server whose name can't be; '' is the server without a name."""
+    if name and not is_allowed(name):
+        raise refused(f"A server can't have this name. A name is {RULE}.")
 
 
 def account(group: str) -> str:

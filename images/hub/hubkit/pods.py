@@ -12,7 +12,7 @@ from kubernetes_asyncio.client.rest import ApiException
 from kubespawner import KubeSpawner
 from traitlets import default
 
-from . import events
+from . import events, names
 from .refused import refused
 
 LOOK_EVERY = 0.5  # seconds
@@ -20,8 +20,6 @@ LOOK_EVERY = 0.5  # seconds
 
 class PodSpawner(KubeSpawner):
     """KubeSpawner that gives up early where waiting helps nobody, with the reason."""
-
-    _address = ""
 
     @default("http_timeout")
     def _while_it_may_start(self) -> int:
@@ -34,6 +32,7 @@ class PodSpawner(KubeSpawner):
         return self._start_future
 
     async def _start_watched(self) -> str:
+        names.require_of_server(self.name)
         begun, starting = time.monotonic(), asyncio.ensure_future(self._start())
         try:
             while not starting.done():
@@ -41,7 +40,7 @@ class PodSpawner(KubeSpawner):
                 reason = events.why_not(self._own_events(), time.monotonic() - begun)
                 if reason and not starting.done():
                     raise refused(reason)
-            self._address = await starting
+            address: str = await starting
         except ApiException as error:
             raise refused(events.in_words(_message(error))) from None
         except TimeoutError:
@@ -52,7 +51,7 @@ class PodSpawner(KubeSpawner):
             ) from None
         finally:
             starting.cancel()
-        return self._address
+        return address
 
     def _own_events(self) -> list[dict[str, Any]]:
         """Those of this pod, not of an earlier one of the same name."""
@@ -68,15 +67,6 @@ class PodSpawner(KubeSpawner):
             if event := step.get("raw_event"):
                 step["message"] = events.step(event)
             yield step
-
-    def get_state(self) -> dict[str, Any]:
-        """What is kept in the database; the address is for hubkit.busy_kernels."""
-        return {**super().get_state(), "address": self._address}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """What was kept, after a restart of the hub."""
-        super().load_state(state)
-        self._address = state.get("address", "")
 
 
 def _message(error: ApiException) -> str:

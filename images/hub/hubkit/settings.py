@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
+
+from . import names
 
 SETTINGS = Path("/etc/jupyterhub/settings.json")
 SECRETS = Path("/etc/jupyterhub/secrets.json")
 GUARD = Path("/etc/jupyterhub/guard.json")
+
+
+def _named(grammar: re.Pattern[str]) -> AfterValidator:
+    def check(name: str) -> str:
+        if not grammar.match(name):
+            raise ValueError(f"not a name: {name!r}")
+        return name
+
+    return AfterValidator(check)
+
+
+DeploymentName = Annotated[str, _named(names.DEPLOYMENT)]
+GroupName = Annotated[str, _named(names.GROUP)]
 
 
 class Document(BaseModel):
@@ -161,10 +178,15 @@ class Culling(Document):
     cull_busy: bool
 
     @property
+    def report_every(self) -> int:
+        """How often servers say that they are used, so that the culler isn't misled."""
+        return max(1, min(300, self.timeout // 4))
+
+    @property
     def environment(self) -> dict[str, str]:
-        """What servers are told: how often to say that they are used, so that the culler isn't
-        misled, and what their warning needs (images/notebook/culling.py)."""
-        often = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(max(1, min(300, self.timeout // 4)))}
+        """What servers are told: how often to report, and what their warning and their own look
+        for work need (images/notebook/culling.py)."""
+        often = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(self.report_every)}
         if not self.enabled:
             return often
         return often | {
@@ -193,7 +215,7 @@ class Group(Document):
 class Files(Document):
     """What users find in their homes besides their own files; volumes by their names."""
 
-    groups: dict[str, Group]
+    groups: dict[GroupName, Group]
     examples: str | None
     disk_quota: int | None  # bytes a user, and a group
     collect: str | None
@@ -216,7 +238,7 @@ class Engine(Document):
 class Settings(Document):
     """Everything the hub is told but its secrets."""
 
-    deployment: str
+    deployment: DeploymentName
     title: str
     public_url: str
     subdomains: bool
@@ -246,7 +268,7 @@ class Secrets(Document):
 class GuardSettings(Document):
     """What the guard is told."""
 
-    deployment: str
+    deployment: DeploymentName
     network: Network
 
 

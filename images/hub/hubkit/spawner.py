@@ -74,7 +74,6 @@ class HubSpawner(DockerSpawner):
         self.pull_policy = "never"  # images are put there by `pulumi up`, not while a class waits
         self.post_start_cmd = ""
         self.poll_interval = 10
-        self._address = ""
         self._promise = Promise()  # what is kept for the server that runs
         self._waits = False
 
@@ -119,6 +118,8 @@ class HubSpawner(DockerSpawner):
 
     async def start(self) -> tuple[str, int]:
         """Starts the server, or says in one sentence why it doesn't."""
+        names.require_of_server(self.name)
+        self._require_own_container()
         self._require_one_for_a_group()
         choice, groups = self.choice, self._groups()
         try:
@@ -181,7 +182,6 @@ class HubSpawner(DockerSpawner):
             raise refused(_in_words(error, self.image, self.cmd)) from None
         finally:
             self.user_options = chosen
-        self._address = f"http://{address}:{port}"
         await self._wait_until_open(str(address), int(port))
         return str(address), int(port)
 
@@ -210,14 +210,12 @@ class HubSpawner(DockerSpawner):
         return f"Its last words: {tail or 'none'}"
 
     def get_state(self) -> dict[str, Any]:
-        """What is kept in the database; the address is for hubkit.busy_kernels."""
-        own = {"address": self._address, "promise": self._promise.document()}
-        return {**super().get_state(), **own}
+        """What is kept in the database."""
+        return {**super().get_state(), "promise": self._promise.document()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """What was kept, after a restart of the hub."""
         super().load_state(state)
-        self._address = state.get("address", "")
         self._promise = Promise.read(state)
 
     def _admit(self, limits: Limits) -> None:
@@ -304,6 +302,12 @@ class HubSpawner(DockerSpawner):
         group = names.group_of(self.user.name)
         if group is not None and (self._common is None or self.name):
             raise refused(f"The group {group} has no such server to work in together.")
+
+    def _require_own_container(self) -> None:
+        """Of earlier releases a server `Lab` may run, in the container that `lab` would take."""
+        for other in self.user.spawners.values():
+            if other is not self and other.active and other.object_name == self.object_name:
+                raise refused(f"Your server {other.name} has this one's place: stop it first.")
 
     def _has_another_server(self) -> bool:
         return any(each.active for each in self.user.spawners.values() if each is not self)

@@ -10,8 +10,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from toolchain import go, paths
-from toolchain.steps import lock
+from toolchain.setup import go, paths
+from toolchain.setup.steps import lock
 
 VERSION = "1.34.2"
 COREDNS = "1.12.4"

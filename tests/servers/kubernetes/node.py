@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from toolchain.steps import apt_install, is_root, lock
+from toolchain.setup.steps import apt_install, is_root, lock
 
 from . import build
 from .certificates import Authority, key, private, public

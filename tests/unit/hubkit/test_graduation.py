@@ -19,9 +19,9 @@ from hubkit import chart, claims, graduation, settings
 from hubkit.volumes import SENTINEL
 
 from tests.unit.test_settings_document import document
-from toolchain.doors import Door
-from toolchain.graduate import Home, move
-from toolchain.homes import OnDocker, Place, Side
+from toolchain.commands.graduate import Home, move
+from toolchain.stacks.doors import Door
+from toolchain.stacks.homes import OnDocker, Place, Side
 
 OWNER = ("--owner", f"{os.getuid()}:{os.getgid()}")
 

@@ -63,7 +63,7 @@ def test_what_the_chart_has_set_stays(told: Path) -> None:
     c = chart()
     kubernetes.configure(c)
     found = {service["name"] for service in c.JupyterHub.services}
-    assert found == {"dask-gateway", "idle-culler", "busy-kernels"}
+    assert found == {"dask-gateway", "idle-culler"}
     assert "of-the-chart" in {role["name"] for role in c.JupyterHub.load_roles}
     assert c.JupyterHub.template_paths[0] == "/own/templates"
     cookies = {"cookie_options": {"samesite": "Lax"}}
@@ -78,9 +78,8 @@ def test_services_reach_the_hub_where_the_network_policy_lets_them(told: Path) -
     c = chart()
     c.JupyterHub.base_url = "/class/"
     kubernetes.configure(c)
-    culler, busy = c.JupyterHub.services[1:]
+    (culler,) = c.JupyterHub.services[1:]
     assert "--url=http://localhost:8081/class/hub/api" in culler["command"]
-    assert busy["environment"]["BUSY_KERNELS_API"] == "http://localhost:8081/class/hub/api"
 
 
 def test_the_database_is_with_the_kept_files_and_copied_before_an_upgrade(told: Path) -> None:

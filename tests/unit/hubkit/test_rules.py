@@ -1,14 +1,12 @@
-"""Pure rules: admission, firewall, first passwords, what is silent."""
+"""Pure rules: admission, firewall, first passwords."""
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hubkit import admission, firewall
 from hubkit.admission import Host, NoRoom, Promise
-from hubkit.busy_kernels import _silent
 from hubkit.login import passwords as roster
 from hubkit.settings import Limits, Network
 
@@ -141,17 +139,3 @@ def test_first_passwords_are_fixed_by_key_name_and_count() -> None:
         roster.first_password("cd" * 32, "anna", 0),
     }
     assert len({first, *others}) == 4
-
-
-def test_only_servers_without_activity_are_looked_at() -> None:
-    now = datetime.now(UTC)
-
-    def server(seconds: int) -> dict[str, object]:
-        stamp = (now - timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
-        return {"last_activity": stamp, "started": stamp}
-
-    users = [
-        {"name": "idle", "servers": {"": server(100)}},
-        {"name": "active", "servers": {"": server(1)}},
-    ]
-    assert [name for name, _ in _silent(users, idle=50, now=now)] == ["idle"]

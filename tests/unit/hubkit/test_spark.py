@@ -146,12 +146,12 @@ def test_executors_reach_the_internet_and_what_was_named_but_no_metadata(api: Ap
     assert further == {"ipBlock": {"cidr": "10.9.0.0/16"}}
 
 
-HOSTILE = ["anna", "Anna", "anna.rossi@unipd.it", "anna--b", "a" * 60, "a" * 61, "b--spark--c"]
+PEOPLE = ["anna", "Anna", "anna.rossi@unipd.it", "anna--b", "a" * 60, "a" * 61, "b--spark--c"]
 
 
 def test_no_two_users_have_the_same_namespace() -> None:
-    names = {TOLD.namespace(user) for user in HOSTILE}
-    assert len(names) == len(HOSTILE)
+    names = {TOLD.namespace(user) for user in PEOPLE}
+    assert len(names) == len(PEOPLE)
     assert all(len(name) <= 63 and name.startswith(TOLD.prefix) for name in names)
     # Of two stacks neither: what one calls a user can't look like another stack's beginning.
     assert all("--spark--" not in name.removeprefix(TOLD.prefix) for name in names)

@@ -30,8 +30,8 @@ from tests.unit.test_cloud import (
     _user_data,
     surround,
 )
-from toolchain import commands, machine
-from toolchain.machine import Machine
+from toolchain.stacks import machine, remove
+from toolchain.stacks.machine import Machine
 
 fetch = k3s.fetch  # the real one
 TOKEN = "ab" * 32
@@ -520,5 +520,5 @@ def test_the_commands_know_a_clusters_first_server() -> None:
 
 def test_a_dead_cluster_is_taken_away_without_a_docker_engine_here() -> None:
     """`make down` would ask this machine's engine for servers of users, and wait for it."""
-    assert commands._engine_of(STATE) is None
-    assert commands._engine_of({"deployment": {"resources": []}}) is not None
+    assert remove.engine_of(STATE) is None
+    assert remove.engine_of({"deployment": {"resources": []}}) is not None

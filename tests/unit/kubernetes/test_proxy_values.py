@@ -60,6 +60,8 @@ def test_answers_are_as_safe_as_on_a_docker_host() -> None:
     assert rules["tls"]["options"]["default"]["minVersion"] == "VersionTLS12"
     for port in ("web", "websecure"):
         assert values["ports"][port]["http"]["middlewares"] == ["secure-headers@file"]
+        allowed = values["ports"][port]["http"]["encodedCharacters"]
+        assert [name for name, may in allowed.items() if not may] == ["allowEncodedNullCharacter"]
 
 
 def test_ports_of_the_nodes_are_the_stacks_where_they_can_be() -> None:

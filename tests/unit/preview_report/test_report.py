@@ -130,7 +130,7 @@ def test_secrets_and_unknowns_are_named_not_shown() -> None:
     assert not [word for word in ("one", "two", "ciphertext") if f"`{word}" in shown]
 
 
-def test_a_table_survives_hostile_values() -> None:
+def test_a_table_survives_its_own_signs_in_values() -> None:
     change = step("update", diffReasons=["name"])
     change["newState"]["inputs"]["name"] = "a|b`c"
     (row,) = [line for line in report(plan_of(change)).splitlines() if "Volume" in line[:10]]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from toolchain.stack import Stack
+from toolchain.stacks.stack import Stack
 
 HUB_POD = {
     "imagePullSecrets": [{"name": "registry"}],

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.cloud_standin import rules
-from toolchain.cloud_standin.cloud import FakeCloud, Injected
+from toolchain.plugins.cloud_standin import rules
+from toolchain.plugins.cloud_standin.cloud import FakeCloud, Injected
 
 VM = "openstack:compute/instance:Instance"
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import cluster as way_in
-from toolchain import commands, link, logs, roster
-from toolchain.steps import Problem
+from toolchain.commands import link, logs, roster
+from toolchain.setup.steps import Problem
+from toolchain.stacks import cluster as way_in
+from toolchain.stacks import converge
 
 from . import cluster as fake
 from .cluster import FakeCluster, stack
@@ -17,7 +18,8 @@ from .cluster import FakeCluster, stack
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     found = stack("facility", login="roster", login_file=None)
-    monkeypatch.setattr(commands, "existing", lambda name: (found, {}))
+    for command in (link, roster):
+        monkeypatch.setattr(command, "existing", lambda name: (found, {}))
     monkeypatch.setattr(logs, "Stack", lambda name: found)
     return fake.made(tmp_path / "cluster", monkeypatch)
 
@@ -122,7 +124,7 @@ def test_names_come_and_go(
 ) -> None:
     order: list[object] = []
     monkeypatch.setattr(roster, "_change", lambda _, add, remove: order.append((add, remove)))
-    monkeypatch.setattr(commands, "up", order.append)
+    monkeypatch.setattr(converge, "up", order.append)
     for word in ("list", "anna", "ben"):
         cluster.says(word, word)
     roster.edit("facility", "anna", "ben", "", "")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from toolchain import docker_engine
-from toolchain.steps import Problem
+from toolchain.setup import docker_engine
+from toolchain.setup.steps import Problem
 
 
 class Engine:

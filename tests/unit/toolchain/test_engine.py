@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolchain.engine import demultiplexed
+from toolchain.setup.engine import demultiplexed
 
 
 def piece(content: bytes, stream: int = 1) -> bytes:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import environment
-from toolchain.pulumi_cli import Pulumi
+from toolchain.setup.pulumi_cli import Pulumi
+from toolchain.stacks import environment
 
 BUILT = Pulumi(Path("/cache/pulumi"), own_language_host=True, own_docker_plugin=True)
 VENDOR = Pulumi(Path("/opt/pulumi/pulumi"), own_language_host=False, own_docker_plugin=False)
@@ -69,7 +69,7 @@ def test_the_fallback_is_on_path_only_where_it_is_needed() -> None:
     assert vendor["PATH"] == "/opt/pulumi:/usr/bin"
     assert "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION" not in vendor
     for part in ("language", "docker", "kubernetes"):
-        assert f"/toolchain/bin/{part}" in built["PATH"]
+        assert f"/toolchain/plugins/bin/{part}" in built["PATH"]
     assert built["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from hubkit.volumes import SENTINEL
 
-from toolchain import commands, doors
-from toolchain.doors import Door
-from toolchain.graduate import graduate
-from toolchain.stack import Stack
-from toolchain.steps import Problem
+from toolchain.commands import graduate as command
+from toolchain.commands.graduate import graduate
+from toolchain.setup.steps import Problem
+from toolchain.stacks import doors
+from toolchain.stacks.doors import Door
+from toolchain.stacks.stack import Stack
 
 from . import cluster as fake
 from .cluster import FakeCluster, stack
@@ -62,7 +63,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     def existing(name: str) -> tuple[Stack, dict[str, Any]]:
         return stack(name, "local" if name == "class" else "kubernetes"), {}
 
-    monkeypatch.setattr(commands, "existing", existing)
+    monkeypatch.setattr(command, "existing", existing)
     found = fake.made(tmp_path / "cluster", monkeypatch)
     found.says("folders", json.dumps(FOLDERS))
     found.says("export", json.dumps(TOLD))

@@ -9,11 +9,11 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from toolchain.kubernetes_plugin import PluginError, release
-from toolchain.kubernetes_plugin.cluster import Settings
-from toolchain.kubernetes_plugin.rules import as_found
-from toolchain.kubernetes_plugin.server import KubernetesProvider
-from toolchain.provider.values import UNKNOWN, from_struct, to_struct
+from toolchain.plugins.kubernetes import PluginError, release
+from toolchain.plugins.kubernetes.cluster import Settings
+from toolchain.plugins.kubernetes.rules import as_found
+from toolchain.plugins.kubernetes.server import KubernetesProvider
+from toolchain.plugins.provider.values import UNKNOWN, from_struct, to_struct
 
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 KUBECONFIG = "apiVersion: v1\nkind: Config\n"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from toolchain import pointing
-from toolchain.steps import Problem
+from toolchain.setup.steps import Problem
+from toolchain.stacks import pointing
 
 
 @pytest.fixture

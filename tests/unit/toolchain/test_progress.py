@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolchain.progress import readable
+from toolchain.stacks.progress import readable
 
 PRINTED = """\
 warning: using pulumi-language-python from $PATH at /x/pulumi-language-python

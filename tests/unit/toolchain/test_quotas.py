@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from toolchain import quotas
-from toolchain.machine import Machine
-from toolchain.steps import Problem
+from toolchain.setup.steps import Problem
+from toolchain.stacks import quotas
+from toolchain.stacks.machine import Machine
 
 XFS = "xfs    rw,nosuid,nodev,relatime,attr2,inode64,prjquota"
 

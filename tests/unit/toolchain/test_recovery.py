@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from toolchain import recovery
-from toolchain.engine import Engine
-from toolchain.stack import Stack
-from toolchain.steps import Problem
+from toolchain.setup.engine import Engine
+from toolchain.setup.steps import Problem
+from toolchain.stacks import recovery
+from toolchain.stacks.stack import Stack
 
 OWN = {"deployment": {"resources": [{"type": "pulumi:pulumi:Stack", "urn": "x"}]}}
 

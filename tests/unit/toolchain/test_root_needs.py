@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from toolchain import root_needs
+from toolchain.setup import root_needs
 
 READY = root_needs.Machine(
     user="anna",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolchain import roster
+from toolchain.commands import roster
 
 
 def test_names_keep_their_order_and_come_once() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from toolchain import secret_config
+from toolchain.stacks import secret_config
 
 FULL = """\
 config:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from toolchain import state as states
+from toolchain.stacks import state as states
 
 ROLE = "pulumi-jupyterhub.role"
 

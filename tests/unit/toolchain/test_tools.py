@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import go, pulumi_cli
+from toolchain.setup import go, pulumi_cli
 
 
 def program(folder: Path, name: str, prints: str) -> str:

@@ -1,0 +1,80 @@
+"""Steps side by side: all faults are told, and nothing goes on for nothing."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from toolchain.setup import steps
+from toolchain.setup.steps import Problem, expect, run, side_by_side, step
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def _fails(text: str) -> None:
+    raise Problem(text)
+
+
+def test_they_run_at_the_same_time() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+    side_by_side(meeting.wait, meeting.wait)
+
+
+def test_a_failure_ends_what_runs_beside_it() -> None:
+    begun = time.monotonic()
+    with pytest.raises(Problem, match=r"^no network$"):
+        side_by_side(lambda: run(SLEEP, "a long build"), lambda: _fails("no network"))
+    assert time.monotonic() - begun < 30
+    run([sys.executable, "-c", ""], "the next command")  # the next run is not ended
+
+
+def test_all_faults_are_told() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    def fails(text: str) -> None:
+        meeting.wait()
+        _fails(text)
+
+    with pytest.raises(Problem) as told:
+        side_by_side(lambda: fails("no disk"), lambda: fails("no network"))
+    assert "no disk" in str(told.value) and "no network" in str(told.value)
+
+
+def test_one_inside_of_another_ends_with_it() -> None:
+    def inner() -> None:
+        side_by_side(lambda: run(SLEEP, "one"), lambda: run(SLEEP, "two"))
+
+    begun = time.monotonic()
+    with pytest.raises(Problem, match=r"^no network$"):
+        side_by_side(inner, lambda: _fails("no network"))
+    assert time.monotonic() - begun < 30
+
+
+def test_steps_are_counted_as_they_end(capsys: pytest.CaptureFixture[str]) -> None:
+    expect(2)
+    with step("slow"), step("quick"):
+        pass
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("  [1/2] ✓ quick") and second.startswith("  [2/2] ✓ slow")
+
+
+def test_a_failed_command_shows_its_end_and_where_the_rest_is(tmp_path: Path) -> None:
+    with pytest.raises(Problem) as told:
+        run([sys.executable, "-c", "print('the cause'); exit(3)"], "a build")
+    assert "the cause" in str(told.value)
+    assert str(tmp_path / steps.paths.NAME / "logs" / "a-build.log") in str(told.value)
+
+
+def test_a_command_reads_what_it_is_given(tmp_path: Path) -> None:
+    run([sys.executable, "-c", "print(input())"], "a reader", given="words")
+    log = tmp_path / steps.paths.NAME / "logs" / "a-reader.log"
+    assert log.read_text() == "words\n"

@@ -1,0 +1,1 @@
+"""One file per `make` command, named as typed. Nobody imports a command."""

@@ -1,0 +1,38 @@
+"""Delete everything, the data too."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from ..setup.steps import Problem, ask
+from ..stacks import receipt, recovery
+from ..stacks import state as states
+from ..stacks.machine import Machine
+from ..stacks.remove import destroy, engine_of
+from ..stacks.stack import existing
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """What it takes besides the stack."""
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+
+
+def run(given: Namespace) -> None:
+    """Runs it."""
+    name = given.stack
+    stack, state = existing(name)
+    engine = engine_of(state)
+    names = receipt.data(state)
+    print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"), flush=True)
+    if not given.yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
+        raise Problem("Nothing was deleted. Without a terminal: make purge YES=1")
+    recovery.unlock(stack)
+    stack.require("state", "unprotect", "--all", "--yes")
+    destroy(stack, state)
+    if engine:
+        for volume in states.volumes(state):
+            engine.remove("volumes", volume)
+    stack.require("stack", "rm", "--yes", "--force", "--preserve-config")
+    print(f"Deleted: {', '.join(names)}")
+    if Machine.of(state) and not stack.cloud:
+        print("The folders on the machine are left; there: sudo rm -r /srv/data")
