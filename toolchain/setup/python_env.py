@@ -40,7 +40,11 @@ def ensure(developer: bool = False) -> None:
         unfinished.touch()
         _install(*again, "--require-hashes", "-r", lock)
         if developer:  # a folder has no hash; what builds it has
-            build = ["--require-build-hashes", "-b", _HUBKIT / "requirements-build.lock"]
+            build: list[str | Path] = [
+                "--require-build-hashes",
+                "-b",
+                _HUBKIT / "requirements-build.lock",
+            ]
             _install("--no-deps", *build, "-e", _HUBKIT)
         unfinished.unlink()
         stamp.write_text(wanted)
