@@ -20,7 +20,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (venv / "bin").mkdir(parents=True)
     for name in ("python", "pip"):
         (venv / "bin" / name).touch()
-    (tmp_path / "toolchain").mkdir()
+    (tmp_path / "toolchain/setup").mkdir(parents=True)
     for name in ("requirements.lock", "requirements-dev.lock", "toolchain/setup/uv.txt"):
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(python_env.paths, "ROOT", tmp_path)
