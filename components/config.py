@@ -320,10 +320,14 @@ def read_stack() -> StackConfig:
     return parse(own, f"stacks/Pulumi.{pulumi.get_stack()}.yaml")
 
 
-def read_file(path: Path) -> StackConfig:
-    """The config in a stack file, its encrypted values unread."""
+def read_file(path: Path, text: str | None = None) -> StackConfig:
+    """The config in a stack file, its encrypted values unread.
+
+    Args:
+        text: what the file will have in it, where that is to be checked beforehand.
+    """
     try:
-        document = yaml.safe_load(path.read_text()) or {}
+        document = yaml.safe_load(path.read_text() if text is None else text) or {}
     except FileNotFoundError:
         raise ConfigError(f"There is no {path}. Stacks here: {_stacks(path.parent)}.") from None
     except yaml.YAMLError as error:
@@ -401,10 +405,14 @@ def _names(config: StackConfig) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Checks a stack file. Prints what other tools need to know of it as one JSON line."""
+    """Checks a stack file. Prints what other tools need to know of it as one JSON line.
+
+    With `-` after the stack's name, the file's text is standard input.
+    """
     stack = arguments[0] if arguments else "local"
+    text = sys.stdin.read() if arguments[1:] == ["-"] else None
     try:
-        config = read_file(Path("stacks") / f"Pulumi.{stack}.yaml")
+        config = read_file(Path("stacks") / f"Pulumi.{stack}.yaml", text)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1

@@ -15,8 +15,8 @@ from components.images import builds
 
 
 def main(arguments: list[str]) -> None:
-    """Prints the list. The stack file was checked before."""
-    config = read_file(Path("stacks") / f"Pulumi.{arguments[0]}.yaml")
+    """Prints the list. Standard input is the stack file's text, which was checked before."""
+    config = read_file(Path("stacks") / f"Pulumi.{arguments[0]}.yaml", sys.stdin.read())
     sources = [config.hub.image, *(image.source for image in config.hub.images)]
     found = [build for source in sources for build in builds(source, config.egress)]
     print(json.dumps([asdict(build) for build in {b.reference: b for b in found}.values()]))

@@ -41,6 +41,7 @@ def _builds(stack: Stack) -> list[dict[str, str]]:
         [str(python_env.PYTHON), "-m", "stacks.builds", stack.name],
         cwd=stack.root,
         env=os.environ | environment.certificates(),
+        input=stack.text,
         capture_output=True,
         text=True,
         check=False,

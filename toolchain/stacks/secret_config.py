@@ -70,8 +70,16 @@ def readable(stack_file: str) -> str:
     """A stack file's text with invented values for its secrets, which only their owner can read."""
     text = _SALT.sub("", stack_file)
     text = _UNREADABLE.sub(_INVENTED, text)
-    lacking = [*_lacking(text), *_wanted(_GIVEN, text)]
-    lines = "".join(f"    {name}:{_INVENTED}\n" for name in lacking)
+    return _with(text, [*_lacking(text), *_wanted(_GIVEN, text)])
+
+
+def completed(stack_file: str) -> str:
+    """A stack file's text with invented values for what is still to be made: to check the rest."""
+    return _with(stack_file, _lacking(stack_file))
+
+
+def _with(text: str, names: list[str]) -> str:
+    lines = "".join(f"    {name}:{_INVENTED}\n" for name in names)
     if not lines:
         return text
     if _BLOCK.search(text):

@@ -16,7 +16,7 @@ from ..setup.engine import Engine, local
 from ..setup.steps import Problem, step
 from . import environment, stack_file
 from .progress import readable
-from .secret_config import MAKERS, missing
+from .secret_config import MAKERS, completed, missing
 from .state import resources, secrets_in_use
 
 
@@ -87,14 +87,20 @@ class Stack:
         """Whether this project's own plugin serves the stack's cluster."""
         return name == "kubernetes" and self._pulumi.own_kubernetes_plugin
 
+    @property
+    def text(self) -> str:
+        """The stack file's text, with invented values for secrets that the commands will make."""
+        return completed(stack_file.require(self.name, self.root).read_text())
+
     @functools.cached_property
     def facts(self) -> Mapping[str, Any]:
         """What the stack file says; all its mistakes in one report otherwise."""
-        command = [str(python_env.PYTHON), "-m", "components.config", self.name]
+        command = [str(python_env.PYTHON), "-m", "components.config", self.name, "-"]
         answer = subprocess.run(
             command,
             cwd=self.root,
             env=os.environ | environment.certificates(),  # Pulumi isn't needed, nor there at first
+            input=self.text,
             capture_output=True,
             text=True,
             check=False,
