@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import socket
 import ssl
@@ -18,6 +19,7 @@ from .stack import Stack
 
 READY_WITHIN = 120  # seconds
 NAMELESS_WITHIN = 5
+_IN_THE_WAY = re.compile(r"is there already|is already in use by container")
 _UP = ("up", "--yes", "--skip-preview", "--suppress-outputs")
 
 
@@ -47,7 +49,10 @@ def up(name: str, accept_empty: str = "", take_over: bool = False) -> None:
         quotas.check(stack, engine, state)
     heading("pulumi up")
     # What is on a machine that doesn't answer can't be asked how it is.
-    if not stack.show(*_UP, *(("--refresh",) if answers else ())):
+    worked = stack.show(*_UP, *(("--refresh",) if answers else ()))
+    if not worked and engine and took_back(stack, engine):
+        worked = stack.show(*_UP)
+    if not worked:
         raise Problem(_explain_failure(stack, engine))
     outputs = stack.outputs()
     if not answers:
@@ -56,6 +61,17 @@ def up(name: str, accept_empty: str = "", take_over: bool = False) -> None:
     if engine:
         _prune_builds(engine)
     _print_result(outputs)
+
+
+def took_back(stack: Stack, engine: Engine) -> bool:
+    """Whether containers of this stack were in the way, which its state had lost meanwhile.
+
+    An engine that answers late, or a run that was killed between making one and noting it, does
+    that. They are known by their labels; data is not in them.
+    """
+    if not any(_IN_THE_WAY.search(line) for line in stack.shown):
+        return False
+    return recovery.remove_orphans(stack, engine, stack.exported() or {})
 
 
 def _accept_empty(stack: Stack, engine: Engine, accepted: set[str]) -> None:

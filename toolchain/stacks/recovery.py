@@ -66,15 +66,15 @@ def forget_half_made(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
     return stack.exported() or {}
 
 
-def remove_orphans(stack: Stack, engine: Engine, state: dict[str, Any]) -> None:
-    """Removes containers and networks of this deployment that the state doesn't know.
+def remove_orphans(stack: Stack, engine: Engine, state: dict[str, Any]) -> bool:
+    """Removes containers and networks of this deployment that the state doesn't know, if any.
 
     Volumes are never among them: a volume that is there is adopted by its name.
     """
     containers = states.orphans(state, engine.containers(stack.deployment))
     networks = states.orphan_networks(state, engine.networks(stack.deployment))
     if not (containers or networks):
-        return
+        return False
     with step("Leftovers of this stack", counted=False) as current:
         for container in containers:
             engine.remove_container(container["Id"])
@@ -83,6 +83,7 @@ def remove_orphans(stack: Stack, engine: Engine, state: dict[str, Any]) -> None:
         for network in networks:
             engine.remove("networks", network["Id"])
         current.result = f"removed {len(containers)} containers, {len(networks)} networks"
+    return True
 
 
 def stop_servers(stack: Stack, engine: Engine) -> int:

@@ -28,6 +28,7 @@ class Stack:
         self.deployment = f"jupyterhub-{name}"
         self.root = root
         self.file = stack_file.own(name, root)
+        self.shown: list[str] = []  # what the last `show` printed
 
     @functools.cached_property
     def environment(self) -> dict[str, str]:
@@ -134,8 +135,10 @@ class Stack:
             stderr=subprocess.STDOUT,
         )
         assert process.stdout is not None
+        self.shown = []
         try:
             for line in readable(process.stdout):
+                self.shown.append(line)
                 print(line, flush=True)
         except KeyboardInterrupt:  # pulumi got it, too: it ends what it is at and keeps its state
             print("  … ending", flush=True)

@@ -13,7 +13,7 @@ from .engine import Engine, Settings
 
 
 def main() -> int:
-    """Prints the builders' lines. A fault is told again, in full, when Pulumi builds."""
+    """Prints the builder's steps. A fault is told again, in full, when Pulumi builds."""
     asked = json.load(sys.stdin)
     client = Engine(Settings(asked["host"])).patient_client()
     for build in asked["builds"]:
@@ -29,8 +29,10 @@ def main() -> int:
                 forcerm=True,
                 decode=True,
             ):
-                print(event.get("stream") or event.get("error") or "", end="", flush=True)
+                if event.get("stream", "").startswith("Step "):
+                    print(build["reference"], event["stream"].strip(), flush=True)
                 if "error" in event:
+                    print(event["error"])
                     return 1
     return 0
 
