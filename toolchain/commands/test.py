@@ -12,8 +12,10 @@ from ..stacks import environment
 
 # A machine is booted only when asked for (make test-vm): without hardware support it takes long.
 SUITE = ["tests/stranger", "tests/unit", "tests/engine", "tests/local", "tests/kubernetes"]
-# Two at a time, as tests/conftest.py shares them out; how long the longest took is told.
-_WHOLE = ["--numprocesses", "2", "--dist", "loadgroup", "--durations", "30", *SUITE]
+# Two at a time, as tests/conftest.py shares them out, in this order: what a stranger meets is told
+# first. How long the longest took is told.
+_SHARED = ["--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+_WHOLE = [*_SHARED, "--durations", "30", *SUITE]
 
 
 def arguments(parser: ArgumentParser) -> None:
