@@ -14,7 +14,7 @@ from pathlib import Path
 from . import paths
 from .steps import Problem, apt_install, lock, run
 
-TOOLCHAIN = "1.25.11"  # what Pulumi and Traefik need at least
+TOOLCHAIN = "1.25.11"  # what Pulumi needs; Go fetches a newer one for a module that asks
 
 
 def compiler() -> str:

@@ -12,7 +12,7 @@ from . import stack_file
 
 # What every stack is made from. Docs, tests, examples and tools change no stack.
 _EVERYTHING = re.compile(
-    r"(components/.*|stacks/\w+\.py|images/.*|__main__\.py|Pulumi\.yaml|requirements[\w-]*\.txt)"
+    r"(components/.*|stacks/\w+\.py|images/.*|__main__\.py|Pulumi\.yaml|requirements[\w-]*\.(?:txt|lock))"
 )
 _ONE_STACK = re.compile(
     r"stacks/(?:Pulumi\.(?P<file>.+)\.yaml|catalogue/(?P<entry>.+)\.yaml|backend\.(?P<backend>.+))"
