@@ -65,7 +65,7 @@ def test_facts_of_a_stack(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(config, "Path", lambda _: FIXTURES)
-    monkeypatch.setattr(config, "read_file", lambda _: config_of("local.happy.full.yaml"))
+    monkeypatch.setattr(config, "read_file", lambda *_: config_of("local.happy.full.yaml"))
     assert config.main(["x"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["ports"] == {"http": 80, "https": 443, "api": 8099}
