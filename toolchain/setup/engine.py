@@ -94,18 +94,19 @@ class Engine:
 
     def has_volume(self, name: str) -> bool:
         """Whether a volume exists."""
-        try:
-            self.call("GET", f"/volumes/{quote(name)}")
-        except EngineError as error:
-            if error.status == 404:
-                return False
-            raise
-        return True
+        return self._has(f"/volumes/{quote(name)}")
 
     def has_image(self, reference: str) -> bool:
         """Whether an image is on the engine."""
+        return self._has(f"/images/{quote(reference, safe='/:@')}/json")
+
+    def has_container(self, name: str) -> bool:
+        """Whether a container is there, running or not, anybody's."""
+        return self._has(f"/containers/{quote(name)}/json")
+
+    def _has(self, path: str) -> bool:
         try:
-            self.call("GET", f"/images/{quote(reference, safe='/:@')}/json")
+            self.call("GET", path)
         except EngineError as error:
             if error.status == 404:
                 return False

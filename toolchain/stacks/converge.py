@@ -19,7 +19,8 @@ from .stack import Stack
 
 READY_WITHIN = 120  # seconds
 NAMELESS_WITHIN = 5
-_IN_THE_WAY = re.compile(r"is there already|is already in use by container")
+_IN_THE_WAY = re.compile(r'container (?:named |name "/)(?P<name>[\w.-]+)"? is (?:there )?already')
+LATE = 120.0  # seconds that an engine under load may still be at a container nobody waits for
 _UP = ("up", "--yes", "--skip-preview", "--suppress-outputs")
 
 
@@ -67,11 +68,31 @@ def took_back(stack: Stack, engine: Engine) -> bool:
     """Whether containers of this stack were in the way, which its state had lost meanwhile.
 
     An engine that answers late, or a run that was killed between making one and noting it, does
-    that. They are known by their labels; data is not in them.
+    that. They are known by their labels; data is not in them. An engine that is still at one has
+    given away its name and doesn't list it yet: it is waited for.
     """
-    if not any(_IN_THE_WAY.search(line) for line in stack.shown):
+    found = (_IN_THE_WAY.search(line) for line in stack.shown)
+    names = [match["name"] for match in found if match]
+    if not names:
         return False
+    for name in names:
+        if not engine.has_container(name):
+            _await_listed(engine, name)
     return recovery.remove_orphans(stack, engine, stack.exported() or {})
+
+
+def _await_listed(engine: Engine, name: str) -> None:
+    with step(f"Container {name}, which the engine is making", counted=False) as current:
+        deadline = time.monotonic() + LATE
+        while not engine.has_container(name):
+            if time.monotonic() > deadline:
+                raise Problem(
+                    f"The Docker engine keeps the name {name} for a container that it doesn't "
+                    "list. Restart it (sudo systemctl restart docker), then make up again: no data "
+                    "is lost."
+                )
+            time.sleep(0.5)
+        current.result = "there"
 
 
 def _accept_empty(stack: Stack, engine: Engine, accepted: set[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from toolchain.setup.engine import Engine
+from toolchain.setup.steps import Problem
 from toolchain.stacks import converge
 from toolchain.stacks.stack import Stack
 
@@ -14,19 +15,28 @@ OURS = {"Id": "1", "Labels": {"pulumi-jupyterhub.role": "hub"}}
 CONFLICT = (
     "  a container named jupyterhub-class-hub is there already and does not belong to this stack"
 )
+OFFICIAL = (
+    'Conflict. The container name "/jupyterhub-class-hub" is already in use by container "0123".'
+)
 
 
 class Late(Engine):
-    """An engine that lists a container only after it was asked to make it again."""
+    """An engine that lists a container some looks after its name was given away."""
 
-    def __init__(self, containers: list[dict[str, Any]]) -> None:
+    def __init__(self, containers: list[dict[str, Any]], looks: int = 0) -> None:
         super().__init__()
         self.there = containers
+        self.looks = looks
         self.removed: list[str] = []
+
+    def has_container(self, name: str) -> bool:
+        assert name == "jupyterhub-class-hub"
+        self.looks -= 1
+        return self.looks < 0
 
     def containers(self, deployment: str, role: str | None = None) -> list[dict[str, Any]]:
         assert deployment == "jupyterhub-class"
-        return self.there
+        return self.there if self.looks < 0 else []
 
     def networks(self, deployment: str) -> list[dict[str, Any]]:
         return []
@@ -42,9 +52,14 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     return found
 
 
-def test_our_container_is_taken_back(stack: Stack) -> None:
-    engine = Late([OURS])
-    stack.shown = ["  ✓ Network hub-users: created", CONFLICT]
+@pytest.mark.parametrize("told", [CONFLICT, OFFICIAL])
+@pytest.mark.parametrize("looks", [0, 3])
+def test_our_container_is_taken_back(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, told: str, looks: int
+) -> None:
+    monkeypatch.setattr(converge.time, "sleep", lambda _: None)
+    engine = Late([OURS], looks)
+    stack.shown = ["  ✓ Network hub-users: created", told]
     assert converge.took_back(stack, engine)
     assert engine.removed == ["1"]
 
@@ -54,6 +69,15 @@ def test_a_container_without_our_labels_is_left_alone(stack: Stack) -> None:
     stack.shown = [CONFLICT]
     assert not converge.took_back(stack, engine)
     assert engine.removed == []
+
+
+def test_a_name_that_nothing_has_is_told_with_the_way_out(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(converge, "LATE", 0)
+    stack.shown = [CONFLICT]
+    with pytest.raises(Problem, match=r"Restart it .*no data is lost"):
+        converge.took_back(stack, Late([], looks=9))
 
 
 def test_another_failure_touches_nothing(stack: Stack) -> None:
