@@ -3,6 +3,8 @@ MAKEFLAGS += --no-print-directory
 T := python3 -m toolchain
 STACK ?= local
 export STACK
+# Pulumi's SDKs are large: compiled at each start they take longer than all the rest.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help new setup up down purge preview kept place backend rebuild outputs logs roster link graduate env ci touched publish pin test test-vm lint locks outdated bench
 
 help: ## this list

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from toolchain.setup import python_env
+from toolchain.setup import paths, python_env
 from toolchain.setup.steps import Problem
 
 Commands = list[list[str]]
@@ -179,3 +181,17 @@ def test_pips_own_variable_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_INDEX_URL", "https://pips/simple")
     assert python_env.uv_environment()["UV_DEFAULT_INDEX"] == "https://pips/simple"
+
+
+def test_what_python_compiles_is_kept() -> None:
+    """A machine may have it switched off; Pulumi's SDKs are compiled at each start then."""
+    told = "told: ; @echo [$$PYTHONDONTWRITEBYTECODE]"
+    shown = subprocess.run(
+        ["make", "--eval", told, "told"],
+        cwd=paths.ROOT,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == "[]\n"
