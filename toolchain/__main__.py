@@ -37,6 +37,8 @@ def _in_words(error: OSError | http.client.HTTPException) -> str:
     """What the system refused, and the likely way out."""
     if isinstance(error, ConnectionError):
         return "The Docker engine does not answer (any more). See: docker info. Then run it again."
+    if isinstance(error, TimeoutError):
+        return "The Docker engine answers late: what is it at? (docker info) Then run it again."
     if isinstance(error, PermissionError):
         place = error.filename or "the Docker engine"
         return f"Not permitted: {place}. Run it as the user who set this up, or as root."

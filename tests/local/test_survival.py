@@ -18,6 +18,7 @@ from tests import engine_lock
 from tests.checkout import ENGINE, Checkout, changed_nothing, running
 from tests.client import Kernel, User, eventually
 from tests.local.conftest import NOTEBOOK, student
+from tests.servers.late_engine import late_engine
 from toolchain.setup import docker_engine, engine
 
 CONFIG = {"hub": {"images": [{"title": "Python", "source": NOTEBOOK, "memory_limit": "1G"}]}}
@@ -199,6 +200,31 @@ def test_killed_while_it_makes_everything(hub: Checkout) -> None:
         process.wait()
         hub.make("up")
         assert hub_answers(hub)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_container_that_the_engine_made_and_did_not_tell_is_taken_back(
+    hub: Checkout, tmp_path: Path, late: bool
+) -> None:
+    """Pulumi noted nothing. `late`: the engine makes it while the next `up` is at work."""
+    request = f"/containers/create?name={hub.deployment}-hub"
+    try:
+        with late_engine(tmp_path, request, late=late) as engine:
+            hub.configure(docker={"host": engine.host})
+            hub.container("hub").remove(force=True)
+            hub.make("up", check=False)
+            assert engine.lost.is_set() is not late
+            lost = hub.containers("hub")
+            assert len(lost) == (0 if late else 1)
+            printed = hub.make("up")
+            assert engine.lost.is_set()
+    finally:
+        hub.configure(docker=None)
+        hub.make("up")
+    assert "Leftovers of this stack: removed 1 containers" in printed
+    assert ("is there already" in printed) is late
+    assert not {each.id for each in lost} & set(hub.ids().values())
+    assert hub_answers(hub)
 
 
 def test_a_killed_up_whose_pulumi_lives_on_is_waited_for(hub: Checkout) -> None:

@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -145,7 +146,7 @@ class Engine:
         self.call("POST", f"/images/create?{query}", stream=tar, timeout=900)
 
     def remove_container(self, identity: str, grace: int = 10) -> None:
-        """Stops a container, giving it time, and removes it."""
+        """Stops a container, giving it time, and removes it; returns when it is gone."""
         for method, path in (
             ("POST", f"/containers/{identity}/stop?t={grace}"),
             ("DELETE", f"/containers/{identity}?force=1&v=1"),
@@ -156,6 +157,9 @@ class Engine:
                 # gone meanwhile (404), or on its way out (409)
                 if error.status not in (304, 404, 409):
                     raise
+        deadline = time.monotonic() + grace + 60
+        while self.has_container(identity) and time.monotonic() < deadline:
+            time.sleep(0.2)
 
     def remove(self, kind: str, name: str) -> None:
         """Removes a network, a volume or an image that is there."""
