@@ -1,4 +1,4 @@
-"""A Docker engine that answers late or never: the real one, behind a socket that loses an answer."""
+"""A Docker engine that answers late or never: the real one, with one answer that gets lost."""
 
 from __future__ import annotations
 
