@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import http.client
 import os
 import pkgutil
 import sys
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 from . import commands
 from .setup import paths
 from .setup.engine import EngineError
-from .setup.steps import Problem
+from .setup.steps import Problem, full_disks
+
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def _commands() -> dict[str, ModuleType]:
@@ -39,8 +43,16 @@ def _in_words(error: OSError | http.client.HTTPException) -> str:
         return "The Docker engine does not answer (any more). See: docker info. Then run it again."
     if isinstance(error, TimeoutError):
         return "The Docker engine answers late: what is it at? (docker info) Then run it again."
-    if isinstance(error, PermissionError):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The system refused: {full_disks() or error}"
+    if isinstance(error, OSError) and error.errno in _READ_ONLY:
         place = error.filename or "the Docker engine"
+        if paths.is_in_home(str(place)):
+            return (
+                f"Not permitted: {place}. Tools and the hub's state are kept in the home folder "
+                f"({Path.home()}), which has to be writable: mend it, or name another folder for "
+                "all commands: export HOME=/a/folder/of/yours"
+            )
         return f"Not permitted: {place}. Run it as the user who set this up, or as root."
     return f"The system refused: {error}"
 

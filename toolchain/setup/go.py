@@ -11,8 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import paths
-from .steps import Problem, apt_install, lock, run
+from . import network, paths
+from .steps import apt_install, lock, run
 
 TOOLCHAIN = "1.25.11"  # what Pulumi needs; Go fetches a newer one for a module that asks
 
@@ -61,14 +61,9 @@ def _version(go: str) -> tuple[int, int]:
 def module(name: str, version: str, target: Path, go: str | None = None) -> None:
     """Puts a writable copy of a module's source at `target`."""
     command = [go or compiler(), "mod", "download", "-json", f"{name}@v{version}"]
-    answer = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd="/", env=environment()
-    )
-    found = json.loads(answer.stdout or "{}")
-    if answer.returncode or "Dir" not in found:
-        reason = found.get("Error") or answer.stderr.strip()
-        raise Problem(f"{name} can't be had from the Go module proxy: {reason}")
-    shutil.copytree(found["Dir"], target)
+    run(command, f"download of {name}", cwd=Path("/"), env=environment(), source=network.GO)
+    answer = subprocess.run(command, capture_output=True, cwd="/", env=environment(), check=True)
+    shutil.copytree(json.loads(answer.stdout)["Dir"], target)
     for folder, _, files in os.walk(target):
         for each in (folder, *(os.path.join(folder, file) for file in files)):
             os.chmod(each, 0o755 if os.access(each, os.X_OK) else 0o644)
@@ -91,7 +86,7 @@ def build(
         partial,
         package,
     ]
-    run(command, what, cwd=source, env=env)
+    run(command, what, cwd=source, env=env, source=network.GO)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial.rename(output)
 

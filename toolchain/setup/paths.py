@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 VENV = ROOT / ".venv"
 NAME = "pulumi-jupyterhub"
+_OWN = ("XDG_CACHE_HOME", "XDG_DATA_HOME")
 
 
 def cache() -> Path:
@@ -20,6 +21,12 @@ def data() -> Path:
     """State and passphrase: outside the checkout, so that `git clean` doesn't take them."""
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return _made(Path(base) / NAME)
+
+
+def is_in_home(place: str) -> bool:
+    """Whether a path is one of those that are kept in the user's home."""
+    folders = (Path.home(), *(Path(f) for n in _OWN if (f := os.environ.get(n))))
+    return any(Path(place).is_relative_to(folder) for folder in folders)
 
 
 def _made(path: Path) -> Path:

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import paths
-from .steps import Problem, apt_install, run, step
+from . import network, paths
+from .steps import Failed, Problem, apt_install, run, step
 
 PYTHON = paths.VENV / "bin" / "python"
 UV = paths.VENV / "bin" / "uv"
@@ -31,8 +31,6 @@ def ensure(developer: bool = False) -> None:
         if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
             current.result = "already there"
             return
-        if sys.version_info < (3, 11):
-            raise Problem("Python 3.11 or newer is needed (Debian 12 and Ubuntu 24.04 have it).")
         ensure_uv()
         # What a killed run left half done looks installed: it is laid anew, from uv's cache.
         unfinished = paths.VENV / ".unfinished"
@@ -60,7 +58,7 @@ def ensure_uv() -> None:
         return
     command: list[str | Path] = [PYTHON, "-m", "pip", "install", "-q"]
     command += ["--disable-pip-version-check", "--force-reinstall", "--no-deps"]
-    run([*command, "--require-hashes", "-r", _UV_LOCK], "pip install uv", cwd=paths.ROOT)
+    _fetch([*command, "--require-hashes", "-r", _UV_LOCK], "pip install uv")
     _UV_STAMP.write_text(wanted)
 
 
@@ -78,22 +76,33 @@ def uv_environment() -> dict[str, str]:
 
 def _install(*words: str | Path) -> None:
     command: list[str | Path] = [UV, "pip", "install", "--python", PYTHON, *words]
+    _fetch(command, "uv pip install", uv_environment())
+
+
+def _fetch(command: list[str | Path], what: str, env: Mapping[str, str] | None = None) -> None:
     try:
-        run(command, "uv pip install", cwd=paths.ROOT, env=uv_environment())
-    except Problem as problem:
-        raise Problem(_explained(str(problem))) from None
+        run(command, what, cwd=paths.ROOT, env=env, source=network.PYPI)
+    except Failed as failed:
+        if found := _another_file(failed.printed):
+            raise Problem(found) from None
+        raise
 
 
-def _explained(text: str) -> str:
-    """One sentence for a file that is not the locked one; other failures as they are."""
-    found = re.search(
-        r"Hash mismatch for `([^`]+)`.*?Expected:\s+(.*?)\s+Computed:\s+(\S+)", text, re.DOTALL
+_UVS_WORDS = r"Hash mismatch for `([^`]+)`.*?Expected:\s+(.*?)\s+Computed:\s+(\S+)"
+_PIPS_WORDS = r"DO NOT MATCH THE HASHES.*?^ +(\S+) .*?:\s+(Expected .*?)\s+Got +(\S+)"
+
+
+def _another_file(printed: str) -> str | None:
+    """One sentence for a file that is not the locked one."""
+    found = re.search(_UVS_WORDS, printed, re.DOTALL) or re.search(
+        _PIPS_WORDS, printed, re.DOTALL | re.MULTILINE
     )
     if not found:
-        return text
+        return None
+    expected = re.findall(r"\b(?:sha256:)?[0-9a-f]{4,}\b", found[2])
     return (
         f"{found[1]} is not the file that was locked: its hash is {found[3]}, and should be "
-        f"{' or '.join(found[2].split())}. Nothing was installed; either the package index here "
+        f"{' or '.join(expected)}. Nothing of it was installed; either the package index here "
         "changed the file, or the lock is wrong (make locks)."
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from . import paths
+from . import network, paths
 
+TRIES, PAUSE = 3, 5  # of what broke off, with seconds between them
+FULL = 16 * 2**20  # bytes that are left when a disk counts as full
 HEARTBEAT = 15  # seconds between two signs of life of a long command
 
 
@@ -26,6 +29,18 @@ class Problem(Exception):
 
 class Stopped(Problem):
     """Ended because what ran beside it failed: nothing a person has to read."""
+
+
+class Failed(Problem):
+    """A command that failed, with all that it printed."""
+
+    def __init__(self, text: str, printed: str) -> None:
+        super().__init__(text)
+        self.printed = printed
+
+
+class NotReached(Failed):
+    """A command that failed for the network's sake: nothing else would do better."""
 
 
 class _Screen:
@@ -161,9 +176,38 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     given: str = "",
+    source: network.Source | None = None,
 ) -> None:
-    """Runs a long command into a log file, with a sign of life; its last lines if it fails."""
-    log = paths.cache() / "logs" / f"{what.replace(' ', '-')}.log"
+    """Runs a long command into a log file, with a sign of life; its last lines if it fails.
+
+    `source`: what it fetches from. It is tried again when that breaks off, and named.
+    """
+    for attempt in range(TRIES):
+        try:
+            _run(command, what, cwd, env, given)
+            return
+        except Failed as failed:
+            trouble = network.trouble(failed.printed) if source else None
+            if source is None or trouble is None:
+                raise
+            if not trouble.passing or attempt == TRIES - 1:
+                raise NotReached(
+                    network.explained(what, source, trouble.reason), failed.printed
+                ) from None
+        _screen.say(f"      {what} broke off, and is tried again: {trouble.reason}")
+        if _stopping.wait(PAUSE):
+            raise Stopped(f"{what} was ended.")
+
+
+def _run(
+    command: Sequence[str | Path],
+    what: str,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    given: str,
+) -> None:
+    name = re.sub(r"[^\w.-]+", "-", what)
+    log = paths.cache() / "logs" / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as out, tempfile.TemporaryFile("w+") as told, _screen.shows(what, log):
         told.write(given)
@@ -179,8 +223,24 @@ def run(
             process.wait()
             raise
     if process.returncode:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
-        raise Problem(f"{what} failed. The last lines, the rest is in {log}:\n{tail}")
+        printed = log.read_text(errors="replace")
+        if full := full_disks():
+            raise Problem(f"{what} failed: {full}")
+        tail = "\n".join(printed.splitlines()[-12:])
+        text = f"{what} failed. The last lines, the rest is in {log}:\n{tail}"
+        raise Failed(text, printed)
+
+
+def full_disks() -> str | None:
+    """Which of the disks that are written to is full, and what to do."""
+    places = (paths.cache(), paths.ROOT, Path(tempfile.gettempdir()))
+    full = {str(place) for place in places if shutil.disk_usage(place).free < FULL}
+    if not full:
+        return None
+    return (
+        f"no space is left on the disk of {' and of '.join(sorted(full))}. Make room, then run "
+        "the same command again: it goes on from here."
+    )
 
 
 def _wait(process: subprocess.Popen[bytes], what: str, log: Path) -> None:
@@ -238,7 +298,7 @@ def apt_install(*packages: str) -> None:
             run(["apt-get", "update"], "apt-get update", env=env)
         waits = ("-o", "DPkg::Lock::Timeout=300")  # for the machine's own updates
         command = ["apt-get", "install", "-y", *waits, "--no-install-recommends", *packages]
-        run(command, f"apt-get install {names}", env=env)
+        run(command, f"apt-get install {names}", env=env, source=network.DEBIAN)
 
 
 def ask(question: str) -> str:
