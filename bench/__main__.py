@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import dask, hub, page, previews
+from . import dask, hub, page, previews, setup
 
-PARTS = {"hub": hub, "previews": previews, "dask": dask}
+PARTS = {"setup": setup, "hub": hub, "previews": previews, "dask": dask}
 
 
 def main(wanted: list[str]) -> int:

@@ -46,7 +46,7 @@ class Stranger:
         self.environment = {
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
-            "PATH": _path(),
+            "PATH": bare_path(),
             "XDG_CACHE_HOME": str(CACHE),  # what takes minutes to build is built once
             "STACK": STACK,  # the README's commands as they are, for a hub of another name
             **{name: os.environ[name] for name in OF_THE_SITE if name in os.environ},
@@ -139,7 +139,7 @@ class Readme:
         return wanted
 
 
-def _path() -> str:
+def bare_path() -> str:
     """The system's programs: what this account installed for itself, a stranger doesn't have."""
     own = [Path.home(), ROOT, CACHE, Path(os.environ.get("VIRTUAL_ENV") or ROOT)]
     folders = [Path(each) for each in os.environ["PATH"].split(":") if each]

@@ -77,13 +77,13 @@ def _write_settings() -> None:
         "live-restore": True,  # containers go on while the engine restarts
         "log-driver": "json-file",
         "log-opts": {"max-size": "10m", "max-file": "3"},
-        "mtu": _uplink_mtu(),  # with a larger one TLS hangs inside builds
+        "mtu": uplink_mtu(),  # with a larger one TLS hangs inside builds
     }
     DAEMON_JSON.parent.mkdir(exist_ok=True)
     DAEMON_JSON.write_text(json.dumps(settings, indent=2) + "\n")
 
 
-def _uplink_mtu() -> int:
+def uplink_mtu() -> int:
     """The MTU of the interface that the default route leaves by."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/net/route").read_text().splitlines()[1:]:
