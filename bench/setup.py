@@ -80,7 +80,7 @@ def _compared(before: list[float], now: list[float]) -> str:
 
 
 def _head() -> str:
-    words = ["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]
+    words = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
 
