@@ -17,7 +17,7 @@ from .setup import paths
 from .setup.engine import EngineError
 from .setup.steps import Problem, full_disks
 
-_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 
 def _commands() -> dict[str, ModuleType]:

@@ -232,9 +232,20 @@ def test_a_killed_up_whose_pulumi_lives_on_is_waited_for(hub: Checkout) -> None:
     process = hub.start_make("up")
     eventually("pulumi is at work", lambda: _locks(hub), 20)
     process.kill()  # make alone; what it started goes on
-    hub.make("up")
+    printed = hub.make("up")
     process.wait()
+    assert "Leftovers" not in printed  # what was made meanwhile is nobody's leftover
     assert "Waited for" in requests.get(f"{hub.url}/hub/login", timeout=10).text
+
+
+def test_two_at_once_are_one_after_the_other(hub: Checkout) -> None:
+    hub.configure(hub={"title": "Only once"})
+    first = hub.start_make("up")
+    second = hub.make("up")
+    assert first.wait() == 0
+    assert "Leftovers" not in second
+    assert changed_nothing(hub.make("up"))
+    assert "Only once" in requests.get(f"{hub.url}/hub/login", timeout=10).text
 
 
 def _locks(hub: Checkout) -> list[Path]:

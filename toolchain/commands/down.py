@@ -7,14 +7,15 @@ from argparse import Namespace
 from ..stacks import receipt, vm
 from ..stacks import state as states
 from ..stacks.remove import destroy
-from ..stacks.stack import existing
+from ..stacks.stack import alone, existing
 
 
 def run(given: Namespace) -> None:
     """Runs it."""
     name = given.stack
-    stack, state = existing(name)
-    left = destroy(stack, state)
+    with alone(name):
+        stack, state = existing(name)
+        left = destroy(stack, state)
     print()
     for line in receipt.lines(name, state, left):
         print(line)

@@ -9,7 +9,7 @@ from ..stacks import receipt, recovery
 from ..stacks import state as states
 from ..stacks.machine import Machine
 from ..stacks.remove import destroy, engine_of
-from ..stacks.stack import existing
+from ..stacks.stack import alone, existing
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -19,12 +19,17 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> None:
     """Runs it."""
-    name = given.stack
+    with alone(given.stack):
+        purge(given.stack, given.yes)
+
+
+def purge(name: str, sure: bool) -> None:
+    """Asks, then deletes all of a stack."""
     stack, state = existing(name)
     engine = engine_of(state)
     names = receipt.data(state)
     print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"), flush=True)
-    if not given.yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
+    if not sure and ask(f"Type the stack's name ({name}) to delete it: ") != name:
         raise Problem(f"Nothing was deleted. Without a terminal: make purge STACK={name} YES=1")
     recovery.unlock(stack)
     stack.require("state", "unprotect", "--all", "--yes")

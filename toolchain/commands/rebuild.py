@@ -7,12 +7,17 @@ from argparse import Namespace
 from ..setup.steps import Problem, heading, step
 from ..stacks import recovery, vm
 from ..stacks.machine import Machine
-from ..stacks.stack import Stack
+from ..stacks.stack import Stack, alone
 
 
 def run(given: Namespace) -> None:
     """Runs it."""
-    name = given.stack
+    with alone(given.stack):
+        rebuild(given.stack)
+
+
+def rebuild(name: str) -> None:
+    """Takes the old VM away and makes a new one."""
     stack = Stack(name)
     state = stack.exported()
     if stack.cloud is None or not state or not vm.vm_ids(state):

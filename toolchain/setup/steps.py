@@ -267,9 +267,9 @@ def _stage(log: Path) -> str:
 
 
 @contextlib.contextmanager
-def lock(name: str) -> Iterator[None]:
+def lock(name: str, folder: Path | None = None) -> Iterator[None]:
     """Lets one process at a time build a thing; the others wait and find it there."""
-    with (paths.cache() / f"{name}.lock").open("w") as file:
+    with ((folder or paths.cache()) / f"{name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -15,7 +15,7 @@ from ..setup import base_images
 from ..setup.engine import Engine
 from ..setup.steps import Problem, expect, heading, step
 from . import pointing, quotas, ready, recovery, vm
-from .stack import Stack
+from .stack import Stack, alone
 
 READY_WITHIN = 120  # seconds
 NAMELESS_WITHIN = 5
@@ -26,11 +26,17 @@ _UP = ("up", "--yes", "--skip-preview", "--suppress-outputs")
 
 def up(name: str, accept_empty: str = "", take_over: bool = False) -> None:
     """Makes the hub what the stack file says."""
+    with alone(name):
+        _up(name, accept_empty, take_over)
+
+
+def _up(name: str, accept_empty: str, take_over: bool) -> None:
     print(f"Setting up stack {name}", flush=True)
     expect(ready.STEPS + 2)
     stack, state = ready.set_up(name)
     pointing.require(stack.facts, state)
-    recovery.unlock(stack)
+    if recovery.unlock(stack):
+        state = stack.exported() or {}
     engine = stack.engine
     accepted = {part for part in accept_empty.split(",") if part}
     if engine:  # before anything is refreshed: that would forget a volume that is gone

@@ -15,8 +15,11 @@ from .stack import Stack
 WAIT_FOR_ANOTHER = 900  # seconds
 
 
-def unlock(stack: Stack) -> None:
-    """Ends the lock of a `pulumi` that is no more; waits for one that is at work."""
+def unlock(stack: Stack) -> bool:
+    """Ends the lock of a `pulumi` that is no more; waits for one that is at work.
+
+    Whether there was one: what it has made meanwhile is in the state, and not in older copies.
+    """
     backend = stack.environment.get("PULUMI_BACKEND_URL", "")
     deadline = time.monotonic() + WAIT_FOR_ANOTHER
     said = False
@@ -25,7 +28,7 @@ def unlock(stack: Stack) -> None:
             with step("Lock of a killed run", counted=False) as current:
                 stack.require("cancel", "--yes")
                 current.result = "ended"
-            return
+            return True
         if time.monotonic() > deadline:
             pids = ", ".join(str(lock.pid) for lock in found)
             raise Problem(
@@ -35,6 +38,7 @@ def unlock(stack: Stack) -> None:
             print("  … another pulumi is at this stack: waiting for it", flush=True)
             said = True
         time.sleep(0.5)
+    return said
 
 
 def check_owner(

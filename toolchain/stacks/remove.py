@@ -15,7 +15,8 @@ from .stack import Stack, engine_at
 def destroy(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
     """Removes all but what is protected; returns the state that is left."""
     engine = engine_of(state)
-    recovery.unlock(stack)
+    if recovery.unlock(stack):
+        state = stack.exported() or {}
     if engine is None:
         state = vm.before_destroy(stack, state)
     if engine and engine.version():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -13,7 +14,7 @@ from typing import Any
 from ..plugins.cloud_standin import CLOUD
 from ..setup import paths, provider_plugins, pulumi_cli, python_env
 from ..setup.engine import Engine, local
-from ..setup.steps import Problem, step
+from ..setup.steps import Problem, lock, step
 from . import environment, stack_file
 from .progress import readable
 from .secret_config import MAKERS, completed, missing
@@ -240,6 +241,14 @@ def existing(name: str) -> tuple[Stack, dict[str, Any]]:
     if state is None:
         raise Problem(f"There is no stack {name} yet: make up STACK={name}")
     return stack, state
+
+
+def alone(name: str) -> contextlib.AbstractContextManager[None]:
+    """Lets one command of this account at a time change a stack: what others make isn't known yet.
+
+    Pulumi has a lock of its own, but what is mended before it runs is mended without.
+    """
+    return lock(f"stack-{name}", paths.data())
 
 
 def engine_at(host: str | None) -> Engine | None:
