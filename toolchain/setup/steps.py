@@ -268,8 +268,15 @@ def _stage(log: Path) -> str:
 
 @contextlib.contextmanager
 def lock(name: str, folder: Path | None = None) -> Iterator[None]:
-    """Lets one process at a time build a thing; the others wait and find it there."""
-    with ((folder or paths.cache()) / f"{name}.lock").open("w") as file:
+    """Lets one process at a time build a thing; the others wait and find it there.
+
+    In a folder of all accounts, such as /tmp, for what is the machine's.
+    """
+    path = (folder or paths.cache()) / f"{name}.lock"
+    with contextlib.suppress(FileExistsError):
+        path.touch(exist_ok=False)
+        path.chmod(0o644)
+    with path.open() as file:  # to read: it may be another account's
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

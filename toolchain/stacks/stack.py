@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -244,11 +245,12 @@ def existing(name: str) -> tuple[Stack, dict[str, Any]]:
 
 
 def alone(name: str) -> contextlib.AbstractContextManager[None]:
-    """Lets one command of this account at a time change a stack: what others make isn't known yet.
+    """Lets one command at a time change a stack: what another makes isn't known before it ends.
 
-    Pulumi has a lock of its own, but what is mended before it runs is mended without.
+    Pulumi has a lock of its own, but only within one state, and not for what is mended before it
+    runs. Another account's hub of this name is seen once it runs.
     """
-    return lock(f"stack-{name}", paths.data())
+    return lock(f"{paths.NAME}-{name}", Path(tempfile.gettempdir()))
 
 
 def engine_at(host: str | None) -> Engine | None:

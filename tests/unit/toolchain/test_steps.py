@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -78,3 +80,26 @@ def test_a_command_reads_what_it_is_given(tmp_path: Path) -> None:
     run([sys.executable, "-c", "print(input())"], "a reader", given="words")
     log = tmp_path / steps.paths.NAME / "logs" / "a-reader.log"
     assert log.read_text() == "words\n"
+
+
+def test_a_lock_of_another_account_is_waited_for(tmp_path: Path) -> None:
+    """Its file can be read, and not written, in /tmp."""
+    lock = tmp_path / "a.lock"
+    lock.touch(mode=0o444)
+    holder = f"import fcntl, time; f = open({str(lock)!r}); fcntl.flock(f, 2); print(1, flush=True)"
+    words = [sys.executable, "-c", f"{holder}; time.sleep(60)"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline()
+        threading.Timer(0.5, process.kill).start()
+        with steps.lock("a", tmp_path):
+            assert process.wait(10)  # killed: it had the lock until then
+    assert lock.stat().st_mode & 0o777 == 0o444
+
+
+def test_a_lock_can_be_read_by_all(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with steps.lock("b", tmp_path):
+            assert (tmp_path / "b.lock").stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)
