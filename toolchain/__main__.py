@@ -15,7 +15,7 @@ from types import ModuleType
 from . import commands
 from .setup import paths
 from .setup.engine import EngineError
-from .setup.steps import Problem, full_disks
+from .setup.steps import Problem, no_space
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
@@ -44,7 +44,7 @@ def _in_words(error: OSError | http.client.HTTPException) -> str:
     if isinstance(error, TimeoutError):
         return "The Docker engine answers late: what is it at? (docker info) Then run it again."
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The system refused: {full_disks() or error}"
+        return f"The system refused: {no_space(str(error))}"
     if isinstance(error, OSError) and error.errno in _READ_ONLY:
         place = error.filename or "the Docker engine"
         if paths.is_in_home(str(place)):

@@ -224,23 +224,25 @@ def _run(
             raise
     if process.returncode:
         printed = log.read_text(errors="replace")
-        if full := full_disks():
+        if full := no_space(printed):
             raise Problem(f"{what} failed: {full}")
         tail = "\n".join(printed.splitlines()[-12:])
         text = f"{what} failed. The last lines, the rest is in {log}:\n{tail}"
         raise Failed(text, printed)
 
 
-def full_disks() -> str | None:
-    """Which of the disks that are written to is full, and what to do."""
+def no_space(printed: str = "") -> str | None:
+    """Which disk is full, by what is left or by what a command said, and what to do."""
     places = (paths.cache(), paths.ROOT, Path(tempfile.gettempdir()))
     full = {str(place) for place in places if shutil.disk_usage(place).free < FULL}
-    if not full:
+    said = re.findall(r"^.*(?:no space left on device|quota exceeded).*$", printed, re.M | re.I)
+    if not (full or said):
         return None
-    return (
-        f"no space is left on the disk of {' and of '.join(sorted(full))}. Make room, then run "
-        "the same command again: it goes on from here."
-    )
+    if full:
+        where = f"on the disk of {' and of '.join(sorted(full))}."
+    else:
+        where = f"on a disk: {said[-1].strip()}."
+    return f"no space is left {where} Make room, then run the same again: it goes on from here."
 
 
 def _wait(process: subprocess.Popen[bytes], what: str, log: Path) -> None:

@@ -76,6 +76,17 @@ def test_a_failed_command_shows_its_end_and_where_the_rest_is(tmp_path: Path) ->
     assert str(tmp_path / steps.paths.NAME / "logs" / "a-build.log") in str(told.value)
 
 
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by a program that cleans up after itself, so that there is room again."""
+    with pytest.raises(Problem) as told:
+        run(["sh", "-c", "cat /proc/version >/dev/full"], "unpacking")
+    assert "unpacking failed: no space is left on a disk" in str(told.value)
+    assert "cat: write error: No space left on device" in str(told.value)
+    monkeypatch.setattr(steps, "FULL", 2**60)
+    with pytest.raises(Problem, match=f"no space is left on the disk of .*{tmp_path}"):
+        run(["false"], "unpacking")
+
+
 def test_a_command_reads_what_it_is_given(tmp_path: Path) -> None:
     run([sys.executable, "-c", "print(input())"], "a reader", given="words")
     log = tmp_path / steps.paths.NAME / "logs" / "a-reader.log"
