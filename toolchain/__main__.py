@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from . import commands
-from .setup import paths
+from .setup import paths, python_env
 from .setup.engine import EngineError
 from .setup.steps import Problem, no_space
 
@@ -57,6 +57,15 @@ def _in_words(error: OSError | http.client.HTTPException) -> str:
     return f"The system refused: {error}"
 
 
+def _failed(text: str) -> int:
+    print(f"\n✗ {text}", file=sys.stderr)
+    if python_env.forget_half_written():
+        print(
+            "  A full disk had left Python's files half written. They are removed.", file=sys.stderr
+        )
+    return 1
+
+
 def main() -> int:
     """0 when it worked; otherwise one clear message on standard error."""
     try:
@@ -70,17 +79,14 @@ def main() -> int:
         os.chdir(paths.ROOT)
         known[given.command].run(given)
     except Problem as problem:
-        print(f"\n✗ {problem}", file=sys.stderr)
-        return 1
+        return _failed(str(problem))
     except EngineError as error:
-        print(f"\n✗ The Docker engine refused: {error}. Run the same again.", file=sys.stderr)
-        return 1
+        return _failed(f"The Docker engine refused: {error}. Run the same again.")
     except BrokenPipeError:  # `make up | head`
         sys.stdout = None  # nothing more can be printed
         return 1
     except (OSError, http.client.HTTPException) as error:
-        print(f"\n✗ {_in_words(error)}", file=sys.stderr)
-        return 1
+        return _failed(_in_words(error))
     except KeyboardInterrupt:
         print(
             "\nInterrupted. Nothing is lost; the same command goes on from here.", file=sys.stderr

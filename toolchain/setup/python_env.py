@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
+import marshal
 import os
 import re
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -145,6 +148,21 @@ def _from_pip(pip: Mapping[str, str], shell: Mapping[str, str]) -> dict[str, str
 def _is_there(place: str) -> bool:
     """uv fails where pip passes over a folder that doesn't exist."""
     return "://" in place or Path(place).expanduser().exists()
+
+
+def forget_half_written() -> int:
+    """Removes compiled files that Python left half written on a full disk, and stumbles over."""
+    removed = 0
+    for file in (*paths.ROOT.glob("*/**/*.pyc"), *paths.VENV.rglob("*.pyc")):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > 86400:
+                continue
+            try:
+                marshal.loads(file.read_bytes()[16:])  # noqa: S302  # what Python reads as well
+            except (EOFError, ValueError, TypeError):
+                file.unlink()
+                removed += 1
+    return removed
 
 
 def _make_venv() -> None:

@@ -19,14 +19,14 @@ _QUIET_TYPES = ("pulumi:providers:", "jupyterhub:index:", "pulumi:pulumi:Stack")
 
 def readable(lines: Iterable[str]) -> Iterator[str]:
     """The lines worth reading: finished changes, stages of builds, errors, and the summary."""
-    reporting = False  # after `Diagnostics:` everything counts but our own notices
+    reporting = False  # after `Diagnostics:` or an error everything counts but our own notices
     last_stage = ""
     for raw in lines:
         line = raw.rstrip()
         if _NOISE.search(line) or not line.strip() or line.startswith("@ "):
             continue
         if line.startswith(("Diagnostics:", "Resources:", "error:", "Duration:")):
-            reporting = line.startswith("Diagnostics:")
+            reporting = line.startswith(("Diagnostics:", "error:"))
             if not line.startswith(("Diagnostics:", "Duration:")):
                 yield f"  {line}"
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..setup import base_images, docker_engine, pulumi_cli, python_env, root_needs
-from ..setup.steps import side_by_side
+from ..setup.steps import Problem, no_space, side_by_side
 from . import ahead
 from .stack import Stack
 
@@ -14,6 +14,8 @@ STEPS = 5  # that a person sees
 
 def set_up(name: str) -> tuple[Stack, dict[str, Any]]:
     """Sets up everything that is missing; the stack with its secrets, and its state."""
+    if full := no_space():
+        raise Problem(f"Nothing was changed: {full}")
     stack = Stack(name)
     stack.require_file()
     root_needs.check(stack.file)

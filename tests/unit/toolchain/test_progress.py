@@ -39,6 +39,15 @@ def test_noise_is_left_out_and_what_failed_is_told() -> None:
     ]
 
 
+def test_an_error_of_the_engine_itself_is_shown_whole() -> None:
+    printed = "Updating (local):\nerror: 2 errors occurred:\n\t* writing: no space left\n\t* x\n\n"
+    assert list(readable(printed.splitlines(keepends=True))) == [
+        "  error: 2 errors occurred:",
+        "  \t* writing: no space left",
+        "  \t* x",
+    ]
+
+
 def test_what_a_program_tells_is_shown_once() -> None:
     lines = [
         " +  pulumi:pulumi:Stack s creating (3s) info: waiting for ssh on 192.0.2.1: refused",

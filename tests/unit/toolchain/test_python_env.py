@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,18 @@ def test_an_old_python_gets_one_sentence() -> None:
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("✗ Python 3.11 or newer is needed") and line.endswith(" 3.10.12")
+
+
+def test_a_file_that_a_full_disk_left_half_written_is_removed(checkout: Path) -> None:
+    """Python stumbles over it for good: EOFError, marshal data too short."""
+    packages = checkout / ".venv/lib/python3/site-packages/a/__pycache__"
+    packages.mkdir(parents=True)
+    whole, half = packages / "whole.cpython-311.pyc", packages / "half.cpython-311.pyc"
+    (packages / "source.py").write_text("answer = [42, 'words']\n")
+    py_compile.compile(str(packages / "source.py"), str(whole))
+    half.write_bytes(whole.read_bytes()[:-20])
+    assert python_env.forget_half_written() == 1
+    assert whole.exists() and not half.exists()
 
 
 LISTED = """\
