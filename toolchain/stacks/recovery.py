@@ -21,6 +21,8 @@ def unlock(stack: Stack) -> bool:
     Whether there was one: what it has made meanwhile is in the state, and not in older copies.
     """
     backend = stack.environment.get("PULUMI_BACKEND_URL", "")
+    for file in states.half_written_locks(backend, stack.name):
+        file.unlink()
     deadline = time.monotonic() + WAIT_FOR_ANOTHER
     said = False
     while found := states.locks(backend, stack.name):

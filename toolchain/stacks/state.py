@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SECRETS_FILE = "/etc/jupyterhub/secrets.json"  # in the hub's container
+
+_WRITTEN_WITHIN = 5  # seconds
 
 State = Mapping[str, Any]
 Container = Mapping[str, Any]
@@ -114,10 +117,31 @@ def _is_pulumi(pid: int) -> bool:
 
 def locks(backend: str, stack: str) -> list[Lock]:
     """The locks on a stack of a file backend."""
+    return [lock for file in _lock_files(backend, stack, "*.json") if (lock := _read(file))]
+
+
+def half_written_locks(backend: str, stack: str) -> list[Path]:
+    """What a killed run, or a full disk, left of a lock: no `pulumi` gets past it."""
+    return [
+        file
+        for file in _lock_files(backend, stack, "*")
+        if time.time() - file.stat().st_mtime > _WRITTEN_WITHIN and not _is_json(file)
+    ]
+
+
+def _lock_files(backend: str, stack: str, names: str) -> list[Path]:
     if not backend.startswith("file://"):
         return []
     folder = Path(backend.removeprefix("file://")).expanduser() / ".pulumi" / "locks"
-    return [lock for file in folder.glob(f"**/{stack}/*.json") if (lock := _read(file))]
+    return list(folder.glob(f"**/{stack}/{names}"))
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_text())
+    except ValueError:
+        return False
+    return True
 
 
 def _read(file: Path) -> Lock | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,21 @@ def test_ones_own_hub_and_a_dead_one_are_fine(status: str, state: dict[str, Any]
 def test_a_lost_state_is_no_other_owner() -> None:
     recovery.check_owner(Stack("local"), OneHub("running"), OWN)
     recovery.check_owner(Stack("local"), OneHub("running"), {})
+
+
+def test_what_is_left_of_a_lock_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk left it: pulumi says `unexpected end of JSON input`, and not of what."""
+    folder = tmp_path / ".pulumi/locks/organization/jupyterhub/class"
+    folder.mkdir(parents=True)
+    half, being_written = folder / "1.json.18ec.tmp", folder / "2.json.18ed.tmp"
+    other = folder.with_name("other") / "1.json.18ec.tmp"
+    other.parent.mkdir()
+    for file in (half, being_written, other):
+        file.touch()
+    os.utime(half, (0, 0))
+    os.utime(other, (0, 0))
+    stack = Stack("class")
+    monkeypatch.setattr(stack, "environment", {"PULUMI_BACKEND_URL": f"file://{tmp_path}"})
+    assert not recovery.unlock(stack)
+    assert not half.exists()
+    assert being_written.exists() and other.exists()
