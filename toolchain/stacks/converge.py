@@ -61,6 +61,7 @@ def _up(name: str, accept_empty: str, take_over: bool) -> None:
         worked = stack.show(*_UP)
     if not worked:
         raise Problem(_explain_failure(stack, engine))
+    stack.keep_copy()
     outputs = stack.outputs()
     if not answers:
         vm.still_away(stack.exported() or {}, name)

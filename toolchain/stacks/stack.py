@@ -16,7 +16,7 @@ from ..plugins.cloud_standin import CLOUD
 from ..setup import paths, provider_plugins, pulumi_cli, python_env
 from ..setup.engine import Engine, local
 from ..setup.steps import Problem, lock, step
-from . import environment, stack_file
+from . import environment, last_good, stack_file
 from .progress import readable
 from .secret_config import MAKERS, completed, missing
 from .state import resources, secrets_in_use
@@ -180,11 +180,24 @@ class Stack:
     def exported(self) -> dict[str, Any] | None:
         """The state, or None for a stack that doesn't exist yet."""
         answer = self.pulumi("stack", "export")
+        if answer.returncode and last_good.bring_back(self._backend, self.name):
+            with step("State, which wasn't whole any more", counted=False) as current:
+                current.result = "as it last was; what came after is found by its labels"
+            answer = self.pulumi("stack", "export")
         if answer.returncode == 0:
+            self.keep_copy()
             return dict(json.loads(answer.stdout))
         if "no stack named" in answer.stderr:
             return None
         raise Problem(f"The state can't be read: {answer.stderr.strip()}")
+
+    def keep_copy(self) -> None:
+        """Keeps the state as it is now, should a full disk take it."""
+        last_good.keep(self._backend, self.name)
+
+    @property
+    def _backend(self) -> str:
+        return self.environment.get("PULUMI_BACKEND_URL", "")
 
     def require_file(self) -> None:
         """Makes the file from its template at first use; stops where there is no such stack."""
@@ -197,6 +210,7 @@ class Stack:
         if state is None:
             with step(f"Stack {self.name}", counted=False):
                 self._initialise()
+            self.keep_copy()
             state = {}
         absent = missing(self.file)
         if absent:

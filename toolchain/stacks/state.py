@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SECRETS_FILE = "/etc/jupyterhub/secrets.json"  # in the hub's container
+from .last_good import is_whole
 
+SECRETS_FILE = "/etc/jupyterhub/secrets.json"  # in the hub's container
 _WRITTEN_WITHIN = 5  # seconds
 
 State = Mapping[str, Any]
@@ -125,7 +126,7 @@ def half_written_locks(backend: str, stack: str) -> list[Path]:
     return [
         file
         for file in _lock_files(backend, stack, "*")
-        if time.time() - file.stat().st_mtime > _WRITTEN_WITHIN and not _is_json(file)
+        if time.time() - file.stat().st_mtime > _WRITTEN_WITHIN and not is_whole(file)
     ]
 
 
@@ -134,14 +135,6 @@ def _lock_files(backend: str, stack: str, names: str) -> list[Path]:
         return []
     folder = Path(backend.removeprefix("file://")).expanduser() / ".pulumi" / "locks"
     return list(folder.glob(f"**/{stack}/{names}"))
-
-
-def _is_json(file: Path) -> bool:
-    try:
-        json.loads(file.read_text())
-    except ValueError:
-        return False
-    return True
 
 
 def _read(file: Path) -> Lock | None:
