@@ -208,8 +208,8 @@ def test_a_container_that_the_engine_made_and_did_not_tell_is_taken_back(
 ) -> None:
     """Pulumi noted nothing. `late`: the engine makes it while the next `up` is at work."""
     request = f"/containers/create?name={hub.deployment}-hub"
-    try:
-        with late_engine(tmp_path, request, late=late) as engine:
+    with late_engine(tmp_path, request, late=late) as engine:
+        try:
             hub.configure(docker={"host": engine.host})
             hub.container("hub").remove(force=True)
             hub.make("up", check=False)
@@ -218,9 +218,9 @@ def test_a_container_that_the_engine_made_and_did_not_tell_is_taken_back(
             assert len(lost) == (0 if late else 1)
             printed = hub.make("up")
             assert engine.lost.is_set()
-    finally:
-        hub.configure(docker=None)
-        hub.make("up")
+        finally:
+            hub.configure(docker=None)
+            hub.make("up")
     assert "Leftovers of this stack: removed 1 containers" in printed
     assert ("is there already" in printed) is late
     assert not {each.id for each in lost} & set(hub.ids().values())
