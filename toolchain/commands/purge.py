@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser, Namespace
 
 from ..setup.steps import Problem, ask
@@ -27,7 +28,8 @@ def run(given: Namespace) -> None:
     if not given.yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
         raise Problem(f"Nothing was deleted. Without a terminal: make purge STACK={name} YES=1")
     recovery.unlock(stack)
-    stack.require("state", "unprotect", "--all", "--yes")
+    state = states.released(stack.exported() or {})
+    stack.require("stack", "import", given=json.dumps(state))
     destroy(stack, state)
     if engine:
         for volume in states.volumes(state):

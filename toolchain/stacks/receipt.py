@@ -15,7 +15,10 @@ def lines(stack: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> It
     """The receipt."""
     left = {r["urn"] for r in states.resources(after)}
     gone = [r for r in _things(before) if r["urn"] not in left]
-    yield "Deleted: " + (_counted(gone) or "nothing")
+    outlived = [r for r in gone if states.outlives(r)]
+    yield "Deleted: " + (_counted([r for r in gone if r not in outlived]) or "nothing")
+    if outlived:
+        yield "Left as they are: " + _counted(outlived)
     kept = list(_things(after))
     yield "Kept: " + ("" if kept else "nothing")
     for resource in kept:

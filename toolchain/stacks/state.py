@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# They stay on their engine when Pulumi deletes them: servers may run them.
+IMAGES = ("docker:index/image:Image", "docker:index/remoteImage:RemoteImage")
 SECRETS_FILE = "/etc/jupyterhub/secrets.json"  # in the hub's container
 
 State = Mapping[str, Any]
@@ -52,6 +54,18 @@ def kept_volumes(state: State) -> list[KeptVolume]:
 def volumes(state: State) -> list[str]:
     """Names of all volumes."""
     return [r["id"] for r in resources(state) if r["type"] == "docker:index/volume:Volume"]
+
+
+def outlives(resource: Mapping[str, Any]) -> bool:
+    """Whether it stays as it is when it leaves the state."""
+    return bool(resource.get("retainOnDelete")) or resource["type"] in IMAGES
+
+
+def released(state: State) -> dict[str, Any]:
+    """The state in which nothing is protected, and what was is deleted, not only forgotten."""
+    free = {"protect": False, "retainOnDelete": False}
+    left = [r | free if r.get("protect") else r for r in resources(state)]
+    return {**state, "deployment": {**state.get("deployment", {}), "resources": left}}
 
 
 def secrets_in_use(state: State) -> dict[str, str]:
