@@ -21,9 +21,9 @@ def arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> None:
     """Runs it."""
     name = given.stack
-    stack, state = existing(name)
-    engine = engine_of(state)
-    names = receipt.data(state)
+    stack, before = existing(name)
+    engine = engine_of(before)
+    names = receipt.data(before)
     print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"), flush=True)
     if not given.yes and ask(f"Type the stack's name ({name}) to delete it: ") != name:
         raise Problem(f"Nothing was deleted. Without a terminal: make purge STACK={name} YES=1")
@@ -35,6 +35,8 @@ def run(given: Namespace) -> None:
         for volume in states.volumes(state):
             engine.remove("volumes", volume)
     stack.require("stack", "rm", "--yes", "--force", "--preserve-config")
-    print(f"Deleted: {', '.join(names)}")
-    if Machine.of(state) and not stack.cloud:
+    print(f"Deleted: {', '.join(names) or 'the hub'}")
+    if claims := receipt.claims(before):
+        print(f"Left in the cluster: {', '.join(claims)} (docs/kubernetes.md, Going away)")
+    if Machine.of(before) and not stack.cloud:
         print("The folders on the machine are left; there: sudo rm -r /srv/data")

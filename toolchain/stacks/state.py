@@ -62,10 +62,22 @@ def outlives(resource: Mapping[str, Any]) -> bool:
 
 
 def released(state: State) -> dict[str, Any]:
-    """The state in which nothing is protected, and what was is deleted, not only forgotten."""
-    free = {"protect": False, "retainOnDelete": False}
-    left = [r | free if r.get("protect") else r for r in resources(state)]
+    """The state in which nothing is protected, and what was is deleted, not only forgotten.
+
+    But in a cluster: users' servers, which Pulumi doesn't know, hold claims.
+    """
+    left = [_free(r) if r.get("protect") else r for r in resources(state)]
     return {**state, "deployment": {**state.get("deployment", {}), "resources": left}}
+
+
+def _free(resource: dict[str, Any]) -> dict[str, Any]:
+    stays = is_in_cluster(resource) and resource.get("retainOnDelete")
+    return resource | {"protect": False, "retainOnDelete": bool(stays)}
+
+
+def is_in_cluster(resource: Mapping[str, Any]) -> bool:
+    """Whether it is in a Kubernetes cluster."""
+    return str(resource["type"]).startswith("kubernetes:")
 
 
 def secrets_in_use(state: State) -> dict[str, str]:

@@ -23,3 +23,10 @@ def test_what_stays_is_not_called_deleted() -> None:
         "Kept: ",
         "  Volume homes: jupyterhub-t-homes",
     ]
+
+
+def test_a_purge_names_what_it_deletes_and_what_it_leaves() -> None:
+    claim = resource("kubernetes:core/v1:PersistentVolumeClaim", "homes", "ns/homes", protect=True)
+    disk = resource("aws:ebs/volume:Volume", "data", "vol-1", protect=True)
+    state = exported(claim, disk, resource(CONTAINER, "hub", "c0ffee"))
+    assert (receipt.data(state), receipt.claims(state)) == (["vol-1"], ["ns/homes"])
