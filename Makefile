@@ -42,7 +42,7 @@ graduate: ## move a class to another hub, said first (FROM=class TO=facility GO=
 	@$(T) graduate --from "$(FROM)" --to "$(TO)" $(if $(GO),--go)
 env: ## lines for eval, so that plain pulumi works
 	@$(T) env
-ci: ## what the workflows run (WHAT=preview, up, drift or digests)
+ci: ## what the workflows run (WHAT=preview, up, drift, digests or pulled)
 	@$(T) ci $(WHAT) --base "$(BASE)"
 touched: ## stacks that a change is about, as JSON (BASE=origin/main)
 	@$(T) touched --base "$(BASE)" $(if $(ALL),--all) $(if $(DEPLOYED),--deployed)

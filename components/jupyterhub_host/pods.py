@@ -6,7 +6,7 @@ from ..args import Args, InputSecret, field
 from .effects import HUB_REPLACED, NEXT_START
 
 # Versions of the chart that the mapping of values was written for and checked against.
-KNOWN_CHARTS = ("4.4.0",)
+KNOWN_CHARTS = ("4.4.0", "4.4.2")
 
 
 class PodsArgs(Args):

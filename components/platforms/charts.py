@@ -26,7 +26,7 @@ class Chart:
 CHARTS: Mapping[str, Chart] = {
     each.name: each
     for each in (
-        Chart("jupyterhub", "https://hub.jupyter.org/helm-chart/", "4.4.0"),
+        Chart("jupyterhub", "https://hub.jupyter.org/helm-chart/", "4.4.2"),
         Chart("traefik", "https://traefik.github.io/charts", "41.3.0"),
         Chart("dask-gateway", "https://helm.dask.org", "2026.3.0"),
         Chart("cluster-autoscaler", "https://kubernetes.github.io/autoscaler", "9.59.0"),

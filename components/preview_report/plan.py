@@ -137,7 +137,7 @@ def read(text: str) -> Plan:
         if not document.get("diagnostics"):
             raise Unreadable(
                 "It has no `steps`, so it is not what `pulumi preview --json` prints. This report "
-                "knows Pulumi 3.100 to 3.255; a newer one may print something else."
+                "knows Pulumi 3.100 to 3.276; a newer one may print something else."
             )
         steps = []
     states = [s[k] for s in steps for k in ("oldState", "newState") if isinstance(s.get(k), dict)]

@@ -129,7 +129,10 @@ class SharedVolumeArgs(Args):
     )
     protect: bool = field(
         True,
-        description="Refuse to delete this volume. `make down` keeps protected volumes.",
+        description=(
+            "Refuse to delete this volume. `make down` keeps protected volumes, and a `pulumi` "
+            "that is told to ignore protection forgets them only; `make purge` deletes them."
+        ),
         change="nothing on the running system; decides what the next `make down` keeps",
     )
 

@@ -26,10 +26,14 @@ def create(name: str, args: SharedVolumeArgs, site: Site, parent: pulumi.Resourc
 
 
 def _kept(args: SharedVolumeArgs, site: Site, parent: pulumi.Resource, *ignored: str) -> Any:
-    """Options of what holds data. An adopted one is imported: its id is the one that was given."""
+    """Options of what holds data: who overrides its protection makes the stack forget it, no more.
+
+    An adopted one is imported: its id is the one that was given.
+    """
     return site.options(
         parent,
         protect=args.protect,
+        retain_on_delete=args.protect,
         import_=args.volume,
         ignore_changes=[*ignored, "region", *(_ADOPTED if args.volume else ())],
     )

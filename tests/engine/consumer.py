@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,13 @@ def wheel(folder: Path) -> Path:
 class Environment:
     """A fresh virtual environment with the wheel, and the extras that are asked for."""
 
-    def __init__(self, folder: Path, built: Path, *extras: str) -> None:
+    def __init__(self, folder: Path, built: Path, *extras: str, also: Sequence[str] = ()) -> None:
+        """`also`: further packages, to have one of the wheel's in another version."""
         self.folder = folder
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         chosen = f"{built}[{','.join(extras)}]" if extras else str(built)
         pip = [str(self.python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*pip, chosen], check=True)
+        subprocess.run([*pip, chosen, *also], check=True)
 
     @property
     def python(self) -> Path:

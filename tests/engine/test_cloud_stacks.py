@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,8 @@ def test_destroy_keeps_the_disk_and_up_takes_it_again(stack: CloudStack) -> None
     disk = stack.id_of(DISK[stack.cloud_name])
     printed = stack.make("down")
     assert disk in printed and "make up" in printed
+    assert "Left as they are: " in printed
+    assert not re.search(r"(Image \S+|Volume (homes|state)): deleted", printed)
     left = {entry["type"] for entry in stack.cloud.resources.values()}
     # What was on the VM or hung on it went with it: the stand-in's cloud doesn't know that.
     apart = {kind.split(":")[-1] for kind in left if not kind.startswith("docker:")}

@@ -665,6 +665,68 @@ def test_image_is_built_and_its_context_watched(
     assert not thing.refresh()
 
 
+def test_image_that_is_there_is_built_again_only_from_something_else(
+    plugin: Plugin, api: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\nARG WORD\nCOPY . /app\n")
+    (tmp_path / "app.py").write_text("1")
+    builds: list[str] = []
+    really = docker.APIClient.build
+
+    def build(client: docker.APIClient, *args: Any, **options: Any) -> Any:
+        builds.append(options["tag"])
+        return really(client, *args, **options)
+
+    monkeypatch.setattr(docker.APIClient, "build", build)
+    name = f"{unique()}:1"
+
+    def made(**args: str) -> Thing:
+        inputs = {"context": str(tmp_path), "args": args}
+        return plugin.create(BUILT_IMAGE, imageName=name, skipPush=True, build=inputs)
+
+    try:
+        first = made(WORD="a")
+        again = made(WORD="a")
+        assert builds == [name]
+        assert again.outputs["repoDigest"] == first.outputs["repoDigest"]
+        made(WORD="b")
+        (tmp_path / "app.py").write_text("2")
+        made(WORD="b")
+        assert builds == [name] * 3
+        assert api.containers.run(name, ["cat", "/app/app.py"], remove=True) == b"2"
+        api.images.get(IMAGE).tag(name)  # somebody else's, under this name
+        made(WORD="b")
+        assert builds == [name] * 4
+    finally:
+        api.images.remove(name, force=True)
+
+
+def test_image_built_ahead_is_the_one_that_is_asked_for(
+    plugin: Plugin, api: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\nARG WORD\nRUN echo $WORD > /word\n")
+    name = f"{unique()}:1"
+    each = {"reference": name, "context": str(tmp_path), "arguments": {"WORD": "early"}}
+    asked = json.dumps({"host": "unix:///var/run/docker.sock", "builds": [each]})
+    command = [sys.executable, "-m", "toolchain.plugins.docker.ahead"]
+    done = subprocess.run(
+        command, input=asked, cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "step 3/4 RUN echo" in done.stdout
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise AssertionError("it is there")
+
+    monkeypatch.setattr(docker.APIClient, "build", refused)
+    build = {"context": str(tmp_path), "args": {"WORD": "early"}}
+    try:
+        plugin.create(BUILT_IMAGE, imageName=name, skipPush=True, build=build)
+        assert api.containers.run(name, ["cat", "/word"], remove=True) == b"early\n"
+    finally:
+        api.images.remove(name, force=True)
+
+
 def test_image_that_does_not_build(plugin: Plugin, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(
         f"FROM {IMAGE}\nRUN seq 50; echo no such package >&2; exit 7\n"

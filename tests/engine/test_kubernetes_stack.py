@@ -73,7 +73,7 @@ def test_names_of_claims_never_change(stack: ClusterStack) -> None:
     }
     assert releases == {
         "jupyterhub-tkubernetes-proxy": "41.3.0",
-        "jupyterhub-tkubernetes-hub": "4.4.0",
+        "jupyterhub-tkubernetes-hub": "4.4.2",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import yaml
 from tests.checkout import ROOT
 from tests.engine.test_ci import _Loader
 from toolchain.setup import go, paths
+from toolchain.stacks import pulled
 
 ACTIONLINT = "1.7.12"
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -97,6 +99,37 @@ def test_gitlabs_list_of_stacks_is_whole() -> None:
     (row,) = jobs[".each-stack"]["parallel"]["matrix"]
     names = sorted(path.stem for path in (ROOT / "stacks/catalogue").glob("*.yaml"))
     assert sorted(row["STACK"]) == names
+
+
+@pytest.mark.parametrize("forge", ["github", "gitlab"])
+@pytest.mark.parametrize("finding", [True, False])
+def test_what_is_pulled_is_scanned(forge: str, finding: bool, tmp_path: Path) -> None:
+    """The jobs' own lines, with a stand-in for the scanner: its database can't be had here."""
+    github = yaml.safe_load((ROOT / ".github/workflows/images.yml").read_text())["jobs"]
+    gitlab = yaml.load(GITLAB.read_text(), _Loader)
+    lines = {
+        "github": [github["pulled"]["steps"][-1]["run"]],
+        "gitlab": [*gitlab["pulled"]["script"], *gitlab["scan-pulled"]["script"]],
+    }[forge]
+    scanner = tmp_path / "trivy"
+    scanner.write_text(
+        f'#!/bin/sh\necho "$*" >>"$SCANNED"\ncase "$*" in *traefik*) exit {finding:d};; esac\n'
+    )
+    scanner.chmod(0o755)
+    for name in ("Makefile", "toolchain", "requirements.txt", "stacks"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(lines)],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SCANNED": "scanned"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == finding, done.stdout + done.stderr
+    scanned = (tmp_path / "scanned").read_text().splitlines()
+    assert [line.split()[-1] for line in scanned] == pulled.references()
+    assert all("--severity CRITICAL --ignore-unfixed --exit-code 1" in line for line in scanned)
 
 
 def test_every_image_is_published() -> None:

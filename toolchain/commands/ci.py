@@ -1,4 +1,4 @@
-"""What the workflows on GitHub and GitLab run: preview, up, drift. Each is one command."""
+"""What the workflows on GitHub and GitLab run. Each job is one command."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import IO
 
 from ..setup import paths, pulumi_cli, python_env
 from ..setup.steps import Problem
-from ..stacks import converge, drift, environment, pin, preview, stack_file, touched
+from ..stacks import converge, drift, environment, pin, preview, pulled, stack_file, touched
 
 
 def arguments(parser: ArgumentParser) -> None:
     """What it takes besides the stack."""
-    parser.add_argument("what", choices=("preview", "up", "drift", "digests"))
+    parser.add_argument("what", choices=("preview", "up", "drift", "digests", "pulled"))
     parser.add_argument("--base", default="", help="preview only what changed since then")
 
 
@@ -31,6 +31,8 @@ def run(given: Namespace) -> None:
             check_drift(given.stack)
         case "digests":
             propose_digests()
+        case "pulled":
+            print("\n".join(pulled.references()))
 
 
 def show_preview(name: str, base: str = "") -> None:

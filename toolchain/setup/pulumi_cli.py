@@ -12,13 +12,15 @@ import subprocess
 import tarfile
 import urllib.request
 import zlib
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import go, paths, provider_plugins
-from .steps import lock, step
+from . import go, paths, programs, provider_plugins
+from .steps import Step, lock, step
 
-VERSION = "3.255.0"  # the SDK's in requirements.txt; newer ones can't be built from modules
+VERSION = "3.276.0"  # the newest whose module is served; never older than the SDK
+SDK = programs.pinned("pulumi", (paths.ROOT / "requirements.txt").read_text())[0]
 _BIN = Path(__file__).parent.parent / "plugins" / "bin"
 
 
@@ -71,7 +73,7 @@ def _candidates() -> list[Path]:
 def _is_recent(program: str) -> bool:
     answer = subprocess.run([program, "version"], capture_output=True, text=True, check=False)
     match = re.fullmatch(r"v3\.(\d+)\..*", answer.stdout.strip())
-    return bool(match and int(match[1]) >= int(VERSION.split(".")[1]))
+    return bool(match and int(match[1]) >= int(SDK.split(".")[1]))
 
 
 def _vendor_folder() -> Path:
@@ -82,26 +84,41 @@ def _built() -> Path:
     return paths.cache() / f"pulumi-{VERSION}-built" / "pulumi"
 
 
-def ensure() -> Pulumi:
-    """Sets Pulumi up where it is missing."""
-    with step("Pulumi") as current:
-        if found := find():
-            current.result = f"{found.program}, already there"
-            if found.own_docker_plugin and not found.own_language_host:
-                provider_plugins.install(found.program, "docker")
-            return find() or found
-        with lock("pulumi"):
-            if not find():
-                if _download():
-                    provider_plugins.install(_vendor_folder() / "pulumi", "docker")
-                    current.result = f"{VERSION}, the vendor's"
-                else:
-                    current.note("the vendor can't be reached: building from Go modules (5 min)")
-                    _build()
-                    current.result = f"{VERSION}, built from Go modules"
-    found = find()
-    assert found is not None
-    return found
+def ensure(own_docker_plugin: Future[bool] | None = None) -> Pulumi:
+    """Sets Pulumi up where it is missing.
+
+    Args:
+        own_docker_plugin: gets, as early as that is known, whether this project's plugin serves
+            Docker; it is cancelled where that will never be known.
+    """
+    answer = own_docker_plugin or Future()
+    try:
+        with step("Pulumi") as current:
+            if found := find():
+                current.result = f"{found.program}, already there"
+                if found.own_docker_plugin and not found.own_language_host:
+                    provider_plugins.install(found.program, "docker")
+            else:
+                with lock("pulumi"):
+                    if not find():
+                        current.result = _set_up(current, answer)
+        found = find()
+        assert found is not None
+        if not answer.done():
+            answer.set_result(found.own_docker_plugin)
+        return found
+    finally:
+        answer.cancel()
+
+
+def _set_up(current: Step, own_docker_plugin: Future[bool]) -> str:
+    if _download():
+        provider_plugins.install(_vendor_folder() / "pulumi", "docker")
+        return f"{VERSION}, the vendor's"
+    current.note("the vendor can't be reached: building from Go modules (5 min)")
+    own_docker_plugin.set_result(not provider_plugins.is_installed("docker"))
+    _build()
+    return f"{VERSION}, built from Go modules"
 
 
 def _download() -> bool:

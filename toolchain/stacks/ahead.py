@@ -1,26 +1,27 @@
-"""Images built while Pulumi is built: both take minutes, and neither waits for the other."""
+"""Images built while Pulumi is built: both take minutes."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+from concurrent.futures import CancelledError, Future
 
-from ..setup import pulumi_cli, python_env
+from ..setup import python_env
 from ..setup.engine import Engine
 from ..setup.steps import Problem, run, step
 from . import environment
 from .stack import Stack
 
 
-def build(stack: Stack, engine: Engine) -> None:
+def build(stack: Stack, engine: Engine, own_plugin: Future[bool]) -> None:
     """Builds the images that the stack lacks, where this project's own plugin would build them.
 
-    The vendor's plugin has another builder, with a cache of its own. A build that fails here
-    fails again when Pulumi asks for it, and is told then.
+    The vendor's plugin has another builder, with a cache of its own. Which of the two it will be
+    is known when the vendor has answered: that is waited for. A build that fails here fails again
+    when Pulumi asks for it, and is told then.
     """
-    found = pulumi_cli.find()
-    if found and not found.own_docker_plugin:
+    if not _is_ours(own_plugin):
         return
     lacking = [each for each in _builds(stack) if not engine.has_image(each["reference"])]
     if not lacking:
@@ -34,6 +35,13 @@ def build(stack: Stack, engine: Engine) -> None:
             current.result = "built"
         except Problem:
             current.result = "not built yet"
+
+
+def _is_ours(own_plugin: Future[bool]) -> bool:
+    try:
+        return own_plugin.result()
+    except CancelledError:  # Pulumi can't be set up, which is told there
+        return False
 
 
 def _builds(stack: Stack) -> list[dict[str, str]]:

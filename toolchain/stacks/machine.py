@@ -118,8 +118,7 @@ def behind(state: Mapping[str, Any], gate_urn: str) -> list[str]:
 
 def in_cluster(state: Mapping[str, Any]) -> list[str]:
     """URNs of what is in a Kubernetes cluster."""
-    found = states.resources(state)
-    return [str(r["urn"]) for r in found if r["type"].startswith("kubernetes:")]
+    return [str(r["urn"]) for r in states.resources(state) if states.is_in_cluster(r)]
 
 
 def _on_engines(state: Mapping[str, Any]) -> Iterator[tuple[str, set[str]]]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-# ` +  docker:index:Container hub created (3s) …`
+from .state import IMAGES
+
+# ` +  docker:index:Container hub created (3s) …`, ` -  docker:index:Volume homes deleted[retain]`
 _RESOURCE = re.compile(
     r"^ *[-+~]{0,2} +(?P<type>[\w:/.-]+:[\w:/.-]+) (?P<name>\S+) "
     r"(?P<did>\*\*[^*]+\*\*|\w+(?: replacement| original)?)"
-    r"(?: \((?P<seconds>[\d.]+m?s?\d*s?)\))?(?: (?P<rest>.*))?$"
+    r"(?: \((?P<seconds>[\d.]+m?s?\d*s?)\))?(?P<retained>\[retain\])?(?: (?P<rest>.*))?$"
 )
 _DONE = ("created", "updated", "deleted", "replaced", "created replacement", "deleted original")
 _BUILD = re.compile(r"\bstep (\d+)/(\d+)\b|[Ss]tep (\d+)/(\d+)")
 _NOISE = re.compile(r"using pulumi-(language|resource)-\w+ from \$PATH|0\.0\.0-standin")
+_LEFT = [re.sub(r"/\w+", "", kind) for kind in IMAGES]  # as Pulumi prints them
 _QUIET_TYPES = ("pulumi:providers:", "jupyterhub:index:", "pulumi:pulumi:Stack")
 
 
@@ -59,6 +62,8 @@ def _resource(line: str) -> str | None:
         return f"… {told[1]}"
     if kind.startswith(_QUIET_TYPES):
         return None
+    if did.startswith("deleted") and (match["retained"] or kind in _LEFT):
+        return f"✓ {short}: left as it is"
     if did in _DONE:
         return f"✓ {short}: {did}" + (f" ({match['seconds']})" if match["seconds"] else "")
     stage = _BUILD.search(match["rest"] or "")

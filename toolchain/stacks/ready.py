@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import Any
 
 from ..setup import base_images, docker_engine, pulumi_cli, python_env, root_needs
@@ -22,11 +23,13 @@ def set_up(name: str) -> tuple[Stack, dict[str, Any]]:
     python_env.ensure()
     engine = stack.engine  # reads the stack file: its mistakes come before anything is installed
 
+    own_plugin: Future[bool] = Future()
+
     def containers() -> None:
         if engine:
             docker_engine.ensure(engine)
             base_images.ensure(engine)
-            ahead.build(stack, engine)
+            ahead.build(stack, engine, own_plugin)
 
-    side_by_side(pulumi_cli.ensure, containers)
+    side_by_side(lambda: pulumi_cli.ensure(own_plugin), containers)
     return stack, stack.ensure()

@@ -15,7 +15,10 @@ def lines(stack: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> It
     """The receipt."""
     left = {r["urn"] for r in states.resources(after)}
     gone = [r for r in _things(before) if r["urn"] not in left]
-    yield "Deleted: " + (_counted(gone) or "nothing")
+    outlived = [r for r in gone if states.outlives(r)]
+    yield "Deleted: " + (_counted([r for r in gone if r not in outlived]) or "nothing")
+    if outlived:
+        yield "Left as they are: " + _counted(outlived)
     kept = list(_things(after))
     yield "Kept: " + ("" if kept else "nothing")
     for resource in kept:
@@ -41,9 +44,17 @@ def kept(stack: str, state: Mapping[str, Any]) -> Iterator[str]:
 
 def data(state: Mapping[str, Any]) -> list[str]:
     """Ids of everything that a purge takes data away with."""
+    return [str(resource["id"]) for resource in _data(state) if not states.is_in_cluster(resource)]
+
+
+def claims(state: Mapping[str, Any]) -> list[str]:
+    """Ids of what holds data in a cluster, which a purge leaves."""
+    return [str(resource["id"]) for resource in _data(state) if states.is_in_cluster(resource)]
+
+
+def _data(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     volumes = ("docker:index/volume:Volume",)
-    held = (r for r in _things(state) if r.get("protect") or r["type"] in volumes)
-    return [str(resource["id"]) for resource in held]
+    return [r for r in _things(state) if r.get("protect") or r["type"] in volumes]
 
 
 def _things(state: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,9 @@ from .progress import readable
 from .secret_config import MAKERS, completed, missing
 from .state import resources, secrets_in_use
 
+# Pulumi takes each of its options from the shell, too: protection ends by `make purge` only.
+_IGNORE_PROTECT = "PULUMI_OPTION_IGNORE_PROTECT"
+
 
 class Stack:
     """Everything that the commands need to know of one stack."""
@@ -40,6 +43,7 @@ class Stack:
             found["PULUMI_BACKEND_URL"] = shared
         if self.has_standin_cloud:
             found["PATH"] = f"{provider_plugins.STANDINS}:{found['PATH']}"
+        found.pop(_IGNORE_PROTECT, None)
         return found
 
     @property

@@ -12,6 +12,8 @@ from typing import Any
 
 from .last_good import is_whole
 
+# They stay on their engine when Pulumi deletes them: servers may run them.
+IMAGES = ("docker:index/image:Image", "docker:index/remoteImage:RemoteImage")
 SECRETS_FILE = "/etc/jupyterhub/secrets.json"  # in the hub's container
 _WRITTEN_WITHIN = 5  # seconds
 
@@ -56,6 +58,30 @@ def kept_volumes(state: State) -> list[KeptVolume]:
 def volumes(state: State) -> list[str]:
     """Names of all volumes."""
     return [r["id"] for r in resources(state) if r["type"] == "docker:index/volume:Volume"]
+
+
+def outlives(resource: Mapping[str, Any]) -> bool:
+    """Whether it stays as it is when it leaves the state."""
+    return bool(resource.get("retainOnDelete")) or resource["type"] in IMAGES
+
+
+def released(state: State) -> dict[str, Any]:
+    """The state in which nothing is protected, and what was is deleted, not only forgotten.
+
+    But in a cluster: users' servers, which Pulumi doesn't know, hold claims.
+    """
+    left = [_free(r) if r.get("protect") else r for r in resources(state)]
+    return {**state, "deployment": {**state.get("deployment", {}), "resources": left}}
+
+
+def _free(resource: dict[str, Any]) -> dict[str, Any]:
+    stays = is_in_cluster(resource) and resource.get("retainOnDelete")
+    return resource | {"protect": False, "retainOnDelete": bool(stays)}
+
+
+def is_in_cluster(resource: Mapping[str, Any]) -> bool:
+    """Whether it is in a Kubernetes cluster."""
+    return str(resource["type"]).startswith("kubernetes:")
 
 
 def secrets_in_use(state: State) -> dict[str, str]:

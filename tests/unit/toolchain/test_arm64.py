@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from toolchain.setup import base_images, go, paths, pulumi_cli
+from toolchain.setup import go, paths, programs, pulumi_cli
 
-LOCKS = (base_images.PROGRAMS, paths.ROOT / "toolchain" / "setup" / "uv.txt")
+LOCKS = (programs.PINS, paths.ROOT / "toolchain" / "setup" / "uv.txt")
 TEXT = "\n".join(lock.read_text() for lock in LOCKS)
 
 
@@ -20,7 +20,7 @@ def _table() -> str:
 @pytest.mark.parametrize("name", re.findall(r"^([\w-]+)==", TEXT, re.M))
 def test_each_prebuilt_program_has_a_file_for_arm64_that_is_locked(name: str) -> None:
     rows = re.findall(rf"`{name}==(\S+)`, SHA-256 `([0-9a-f]{{64}})`", _table())
-    version, hashes = base_images.pinned(name, TEXT)
+    version, hashes = programs.pinned(name, TEXT)
     assert [found for found, _ in rows] == [version], f"look up {name}'s file for aarch64"
     assert rows[0][1] in hashes
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from toolchain.setup import pulumi_cli
 from toolchain.setup.pulumi_cli import Pulumi
 from toolchain.stacks import environment
+from toolchain.stacks.stack import Stack
 
 BUILT = Pulumi(Path("/cache/pulumi"), own_language_host=True, own_docker_plugin=True)
 VENDOR = Pulumi(Path("/opt/pulumi/pulumi"), own_language_host=False, own_docker_plugin=False)
@@ -89,3 +91,13 @@ def test_certificates_of_the_site_reach_builds(
     assert "PULUMI_JUPYTERHUB_CA_BUNDLE" not in environment.variables(VENDOR)
     bundle.touch()
     assert environment.variables(VENDOR)["PULUMI_JUPYTERHUB_CA_BUNDLE"] == str(bundle)
+
+
+def test_protection_ends_by_no_variable_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pulumi takes each of its options from there: an `up` would replace protected disks."""
+    monkeypatch.setattr(pulumi_cli, "find", lambda: BUILT)
+    monkeypatch.setenv("PULUMI_OPTION_IGNORE_PROTECT", "true")
+    monkeypatch.setenv("PULUMI_OPTION_PARALLEL", "4")
+    found = Stack("local").environment
+    assert "PULUMI_OPTION_IGNORE_PROTECT" not in found
+    assert found["PULUMI_OPTION_PARALLEL"] == "4"

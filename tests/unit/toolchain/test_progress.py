@@ -59,3 +59,24 @@ def test_what_a_program_tells_is_shown_once() -> None:
         "… waiting for ssh on 192.0.2.1: refused",
         "… 192.0.2.1 is ready",
     ]
+
+
+def test_what_stays_is_not_called_deleted() -> None:
+    lines = [
+        " -  docker:index:Container hub deleted (0.1s)",
+        " -  docker:index:Image image-hub deleted (0.01s)",
+        " -  docker:index:RemoteImage image-traefik deleted (0s)",
+        " -  docker:index:Volume homes deleted (0s)[retain]",
+        " -  docker:index:Volume shared deleted[retain]",
+        " -  docker:index:Volume routes deleted (0s)",
+        " +- docker:index:Volume homes replaced (0s)[retain]",
+    ]
+    assert [line.strip() for line in readable(lines)] == [
+        "✓ Container hub: deleted (0.1s)",
+        "✓ Image image-hub: left as it is",
+        "✓ RemoteImage image-traefik: left as it is",
+        "✓ Volume homes: left as it is",
+        "✓ Volume shared: left as it is",
+        "✓ Volume routes: deleted (0s)",
+        "✓ Volume homes: replaced (0s)",
+    ]

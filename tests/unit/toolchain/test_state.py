@@ -40,6 +40,23 @@ def test_only_protected_volumes_are_kept() -> None:
     assert states.volumes(STATE) == ["jupyterhub-local-homes", "jupyterhub-local-routes"]
 
 
+def test_only_what_was_protected_is_released() -> None:
+    """A purge deletes what it names; what is only retained is on a disk that it names."""
+    disk = resource("aws:ebs/volume:Volume", "data", "vol-1", protect=True, retainOnDelete=True)
+    folder = resource(VOLUME, "homes", "homes", protect=False, retainOnDelete=True)
+    claim = resource("kubernetes:core/v1:PersistentVolumeClaim", "homes", "ns/homes")
+    claim |= {"protect": True, "retainOnDelete": True}
+    before = exported(disk, folder, claim, manifest={"version": "v3"}) | {"version": 3}
+    free = states.released(before)
+    assert states.resources(free) == [
+        disk | {"protect": False, "retainOnDelete": False},
+        folder,
+        claim | {"protect": False},  # users' servers hold it
+    ]
+    assert free["version"] == 3 and free["deployment"]["manifest"] == {"version": "v3"}
+    assert disk["protect"], "the state that was given is as it was"
+
+
 @pytest.mark.parametrize("empty", [{}, {"deployment": None}, {"deployment": {"resources": None}}])
 def test_an_empty_state_has_nothing(empty: dict[str, Any]) -> None:
     assert states.resources(empty) == []

@@ -1,4 +1,4 @@
-"""Builds images ahead, as this plugin builds them: what Pulumi asks for later is in the cache.
+"""Builds images ahead, as this plugin builds them: Pulumi finds them there later.
 
 Standard input is JSON: `{"host": "unix://…", "builds": [{"reference", "context", "arguments"}]}`.
 """
@@ -8,33 +8,27 @@ from __future__ import annotations
 import json
 import sys
 
-from .build_context import BuildContext
+from . import image
 from .engine import Engine, Settings
+from .errors import PluginError
+from .resource import Call
 
 
 def main() -> int:
-    """Prints the builder's steps. A fault is told again, in full, when Pulumi builds."""
+    """Prints the builder's steps. A fault is told again when Pulumi builds."""
     asked = json.load(sys.stdin)
-    client = Engine(Settings(asked["host"])).patient_client()
-    for build in asked["builds"]:
-        archive, dockerfile = BuildContext.of(build["context"], None).archive()
-        with archive:
-            for event in client.build(
-                fileobj=archive,
-                custom_context=True,
-                tag=build["reference"],
-                dockerfile=dockerfile,
-                buildargs=build["arguments"],
-                rm=True,
-                forcerm=True,
-                decode=True,
-            ):
-                if event.get("stream", "").startswith("Step "):
-                    print(build["reference"], event["stream"].strip(), flush=True)
-                if "error" in event:
-                    print(event["error"])
-                    return 1
+    call = Call(Engine(Settings(asked["host"])), progress=lambda text: print(text, flush=True))
+    for each in asked["builds"]:
+        try:
+            image.build(call, each["reference"], _options(each))
+        except PluginError as error:
+            print(error)
+            return 1
     return 0
+
+
+def _options(each: dict[str, object]) -> dict[str, object]:
+    return {"context": each["context"], "args": each["arguments"]}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections import deque
 from collections.abc import Iterable
@@ -18,6 +20,9 @@ _BUILD = {"context", "dockerfile", "args", "target", "platform", "network", "add
 _BUILD |= {"builderVersion", "contextDigest"}
 _STEP = re.compile(r"^Step (\d+/\d+) : (.*)")
 _TAIL = 15
+# On an image: what it was built from, so that one that is there is not built again.
+_BUILT_FROM = "pulumi-jupyterhub.built-from"
+_NOT_CONTENT = {"context", "dockerfile", "contextDigest", "cacheFrom", "builderVersion"}
 _UNSEEN = ("username", "password")  # of a registry: changing them is no reason to build
 
 
@@ -64,10 +69,9 @@ class Image(ResourceType):
         return super().planned(inputs | _outputs(inputs))
 
     def create(self, call: Call, inputs: Values) -> Made:
-        """Builds it, and pushes it unless that is to be skipped."""
+        """Builds it where it isn't there, and pushes it unless that is to be skipped."""
         name = inputs["imageName"]
-        build = inputs.get("build") or {}
-        _build(call, name, build)
+        build(call, name, inputs.get("build") or {})
         digest = call.engine.client().inspect_image(name)["Id"]
         if not inputs.get("skipPush"):
             digest = _push(call, name, inputs.get("registry") or {})
@@ -133,10 +137,15 @@ def _outputs(inputs: Values) -> Values:
     }
 
 
-def _build(call: Call, name: str, build: Values) -> None:
-    archive, dockerfile = _context(build).archive()
-    arguments = {key: str(value) for key, value in (build.get("args") or {}).items()}
-    hosts = dict(entry.split(":", 1) for entry in build.get("addHosts") or [])
+def build(call: Call, name: str, options: Values) -> None:
+    """Builds an image, unless the engine has one of this name that was built from the same."""
+    context = _context(options)
+    built_from = _digest(context, options)
+    if _label_of(call, name) == built_from:
+        return
+    archive, dockerfile = context.archive()
+    arguments = {key: str(value) for key, value in (options.get("args") or {}).items()}
+    hosts = dict(entry.split(":", 1) for entry in options.get("addHosts") or [])
     with archive:
         events = call.engine.patient_client().build(
             fileobj=archive,
@@ -144,16 +153,34 @@ def _build(call: Call, name: str, build: Values) -> None:
             tag=name,
             dockerfile=dockerfile,
             buildargs=arguments,
-            target=build.get("target"),
-            platform=build.get("platform"),
-            network_mode=build.get("network"),
+            target=options.get("target"),
+            platform=options.get("platform"),
+            network_mode=options.get("network"),
             extra_hosts=canonical(hosts),
-            cache_from=(build.get("cacheFrom") or {}).get("images"),
+            cache_from=(options.get("cacheFrom") or {}).get("images"),
+            labels={_BUILT_FROM: built_from},
             rm=True,
             forcerm=True,
             decode=True,
         )
         _follow_build(call, name, events)
+
+
+def _digest(context: BuildContext, options: Values) -> str:
+    """Of all that decides what comes out."""
+    chosen = {k: v for k, v in options.items() if v and k not in _NOT_CONTENT}
+    known = [context.digest(), str(context.dockerfile_in_context), chosen]
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def _label_of(call: Call, name: str) -> str | None:
+    from docker.errors import ImageNotFound
+
+    try:
+        found = call.engine.client().inspect_image(name)
+    except ImageNotFound:
+        return None
+    return ((found.get("Config") or {}).get("Labels") or {}).get(_BUILT_FROM)
 
 
 def _follow_build(call: Call, name: str, events: Iterable[dict[str, Any]]) -> None:
