@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import admins, collect, login, spelling
+from . import admins, collect, database, login, spelling
 from .folders import HOMES, STATE
 from .settings import Culling, LoginKind, Secrets, Settings
 
@@ -30,6 +30,7 @@ def configure(c: Any, settings: Settings, secrets: Secrets, api_url: str | None 
 
 
 def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
+    database.tune()
     c.JupyterHub.upgrade_db = True  # a copy was made before, see database.py
     c.JupyterHub.cookie_secret = bytes.fromhex(secrets.cookie_secret.get_secret_value())
     c.CryptKeeper.keys = [bytes.fromhex(secrets.crypt_key.get_secret_value())]

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from jupyterhub import orm
 from tornado import web
 from traitlets import Instance, default
 
-from . import admission, buckets, firewall, homes, labels, names, options, quota
+from . import admission, buckets, firewall, homes, labels, names, options, pools, quota
 from .admission import NoRoom, Promise
 from .folders import HOMES, SCRATCH, SHARED
 from .refused import refused
 from .settings import Engine, Group, Image, Limits, Settings, Volume
+from .turns import Turns
 
 GROUPS = ".groups"  # among the homes; no user's folder can be called so
 # In the home:
@@ -38,17 +40,18 @@ _CVMFS = {
     "read_only": True,
     "propagation": "rslave",
 }
-ENGINE_CALLS = 8
 LOOK_EVERY = 0.05  # seconds
+DISK_ANSWERS = 10.0  # seconds
 
 _clients = threading.local()
 _host_paths: dict[str, str] = {}
+_threads = ContextVar("threads", default=pools.POLLS)  # of what is being done just now
 
 
 @cache
-def _turns(count: int) -> asyncio.Semaphore:
+def _turns(count: int) -> Turns:
     """The hub's one queue for starting servers."""
-    return asyncio.Semaphore(count or (os.cpu_count() or 1) + 1)
+    return Turns(count or (os.cpu_count() or 1) + 1)
 
 
 @cache
@@ -63,7 +66,6 @@ class HubSpawner(DockerSpawner):
     user_options: dict[str, str]
     settings = Instance(Settings, config=True, help="The hub's settings document.")
     engine = Instance(Engine, config=True, help="Its part about the engine.")
-    _pool = ThreadPoolExecutor(ENGINE_CALLS, thread_name_prefix="engine")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -82,7 +84,7 @@ class HubSpawner(DockerSpawner):
     @property
     def executor(self) -> ThreadPoolExecutor:
         """The pool that engine calls run in."""
-        return self._pool
+        return _threads.get()
 
     @property
     def client(self) -> docker.APIClient:
@@ -121,12 +123,14 @@ class HubSpawner(DockerSpawner):
         names.require_of_server(self.name)
         self._require_own_container()
         self._require_one_for_a_group()
+        _threads.set(pools.STARTS)
         choice, groups = self.choice, self._groups()
         try:
+            await self._require_disks()
             self._admit(choice.limits)
-            await self._on_engine(firewall.require, self.engine.network)
-            await self._on_engine(self._check_image, choice.image)
-            await self._on_engine(self._make_folders, choice.image, groups)
+            await pools.run(pools.STARTS, firewall.require, self.engine.network)
+            await pools.run(pools.STARTS, self._check_image, choice.image)
+            await self._on_disk(self._make_folders, choice.image, groups)
         except (NoRoom, firewall.NotClosed, homes.UnsafeFolder, quota.NoQuota) as error:
             self.log.warning("Server of %s not started: %s", self.user.name, error)
             raise refused(str(error)) from None
@@ -136,13 +140,10 @@ class HubSpawner(DockerSpawner):
         return await self._in_turn()
 
     async def _in_turn(self) -> tuple[str, int]:
-        """Starts when it is this server's turn.
-
-        Starting is the processor's work: all at once, each would take as long as all together.
-        """
+        """Starts when it is this server's turn."""
         turns = _turns(self.engine.spawn.concurrency)
-        self._waits = turns.locked()
-        async with turns:
+        self._waits = turns.must_wait(self.user.name)
+        async with turns.take(self.user.name):
             self._waits = False
             try:
                 limit = self.engine.spawn.start_timeout
@@ -154,9 +155,13 @@ class HubSpawner(DockerSpawner):
 
     async def stop(self, now: bool = False) -> None:
         """Stops the server; what isn't kept goes with the user's last one."""
-        await super().stop(now)
+        before = _threads.set(pools.ENDS)
+        try:
+            await super().stop(now)
+        finally:
+            _threads.reset(before)
         if self.settings.files.scratch and not self._has_another_server():
-            await self._on_engine(homes.remove, SCRATCH, names.escaped(self.user.name))
+            await pools.run(pools.FILES, homes.remove, SCRATCH, names.escaped(self.user.name))
 
     def run_post_stop_hook(self) -> Any:
         """After every end of a server, however it came: JupyterHub calls `stop` not for all."""
@@ -220,10 +225,23 @@ class HubSpawner(DockerSpawner):
 
     def _admit(self, limits: Limits) -> None:
         self._promise = Promise()
-        for folder in (HOMES, SHARED):
-            admission.require_disk(folder)
         host, reserve = admission.this_host(), self.engine.memory_reserve
         self._promise = admission.admit(limits, self._promises(), host, reserve)
+
+    async def _require_disks(self) -> None:
+        for folder in (HOMES, SHARED):
+            await self._on_disk(admission.require_disk, folder, within=DISK_ANSWERS)
+
+    async def _on_disk(self, work: Any, *args: Any, within: float | None = None) -> Any:
+        """Done in a thread: a disk may be another machine's, which doesn't answer."""
+        try:
+            limit = within or self.engine.spawn.start_timeout
+            return await pools.run(pools.FILES, work, *args, within=limit)
+        except TimeoutError:
+            raise NoRoom(
+                f"The disk of users' files does not answer (waited {limit:g} seconds). Tell your "
+                "teacher."
+            ) from None
 
     def _promises(self) -> Iterator[Promise]:
         """What all other servers were promised; the hub knows them again after its restart."""
@@ -385,9 +403,6 @@ class HubSpawner(DockerSpawner):
             options = found.get("Options") or {}
             _host_paths[volume.volume] = options.get("device") or found["Mountpoint"]
         return _host_paths[volume.volume]
-
-    async def _on_engine(self, function: Any, *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
 
 
 def _group_folder(group: str) -> str:

@@ -42,6 +42,9 @@ def test_only_so_many_servers_start_at_a_time(monkeypatch: pytest.MonkeyPatch) -
         engine = SimpleNamespace(spawn=SimpleNamespace(concurrency=3, start_timeout=10))
         _waits = False
 
+        def __init__(self, name: str) -> None:
+            self.user = SimpleNamespace(name=name)
+
         async def _start_container(self) -> tuple[str, int]:
             nonlocal starting, most
             starting += 1
@@ -52,7 +55,7 @@ def test_only_so_many_servers_start_at_a_time(monkeypatch: pytest.MonkeyPatch) -
 
     async def all_at_once() -> list[Any]:
         nonlocal waited
-        servers = [Server() for _ in range(10)]
+        servers = [Server(f"user{number}") for number in range(10)]
         started = [asyncio.ensure_future(spawner.HubSpawner._in_turn(s)) for s in servers]  # type: ignore[arg-type]
         await asyncio.sleep(0)
         waited = sum(server._waits for server in servers)
@@ -64,4 +67,4 @@ def test_only_so_many_servers_start_at_a_time(monkeypatch: pytest.MonkeyPatch) -
     finally:
         loop.close()
     assert (most, waited) == (3, 7)
-    assert spawner._turns.__wrapped__(0)._value == (spawner.os.cpu_count() or 1) + 1
+    assert spawner._turns.__wrapped__(0)._free._value == (spawner.os.cpu_count() or 1) + 1
