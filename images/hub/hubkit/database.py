@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import jupyterhub
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.orm import Session, sessionmaker
 
 from . import __version__
+from .settings import Secrets
 
 KEPT = 5
 PATIENCE = 20_000  # milliseconds that one waits for another's change: a command's, or the hub's
@@ -22,6 +24,24 @@ _REMOTE = ("nfs", "cifs", "smb", "ceph", "lustre", "9p", "afs", "gpfs", "beegfs"
 
 class DatabaseTooNew(Exception):
     """The database was written by a newer JupyterHub. Its text says what to do."""
+
+
+def url(state: Path, secrets: Secrets) -> str:
+    """The database's address: the stack's own, or a file on the state volume."""
+    given = secrets.database_url
+    return given.get_secret_value() if given else own_file(state)
+
+
+def own_file(state: Path) -> str:
+    """Address of the file on the state volume."""
+    return f"sqlite:///{state}/jupyterhub.sqlite"
+
+
+def session(url: str) -> Session:
+    """For commands, beside the hub that runs."""
+    tune()
+    made: Session = sessionmaker(bind=create_engine(url))()
+    return made
 
 
 def prepare(state: Path) -> None:

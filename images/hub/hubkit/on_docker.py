@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import configure as common
-from . import together
+from . import database, together
 from .folders import STATE
 from .proxy import SafeTraefikProxy
 from .settings import Engine, Secrets, Settings
@@ -23,6 +23,7 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.JupyterHub.extra_handlers = []
     common.configure(c, settings, secrets)
     together.configure(c, settings, STATE)
+    c.JupyterHub.db_url = database.url(STATE, secrets)
     _hub(c, settings.engine)
     _proxy(c, settings.engine, settings.public_url)
     _spawner(c, settings, settings.engine)
@@ -32,7 +33,6 @@ def _hub(c: Any, engine: Engine) -> None:
     address = engine.hub.address
     c.JupyterHub.hub_bind_url = f"http://{address}:{engine.hub.port}"
     c.JupyterHub.hub_connect_ip = address  # the default, the host's name, means nothing to users
-    c.JupyterHub.db_url = common.DATABASE
     c.JupyterHub.concurrent_spawn_limit = 0  # it would refuse; our spawner lets them wait
 
 
