@@ -23,7 +23,7 @@ from . import admission, buckets, firewall, homes, labels, names, options, pools
 from .admission import NoRoom, Promise
 from .folders import HOMES, SCRATCH, SHARED
 from .refused import refused
-from .settings import Engine, Group, Image, Limits, Settings, Volume
+from .settings import Engine, Group, Image, Limits, Settings
 from .turns import Turns
 
 GROUPS = ".groups"  # among the homes; no user's folder can be called so
@@ -44,6 +44,7 @@ LOOK_EVERY = 0.05  # seconds
 DISK_ANSWERS = 10.0  # seconds
 
 _clients = threading.local()
+_engine: dict[str, str] = {}  # its version: asked for once, and not by the hub's own thread
 _host_paths: dict[str, str] = {}
 _threads = ContextVar("threads", default=pools.POLLS)  # of what is being done just now
 
@@ -91,8 +92,9 @@ class HubSpawner(DockerSpawner):
         """This thread's connection to the engine."""
         if not hasattr(_clients, "client"):
             _clients.client = docker.APIClient(
-                **docker.utils.kwargs_from_env(), version="auto", timeout=60
+                **docker.utils.kwargs_from_env(), version=_engine.get("version", "auto"), timeout=60
             )
+            _engine["version"] = _clients.client._version
         return _clients.client
 
     # Which image, and how large
@@ -130,6 +132,7 @@ class HubSpawner(DockerSpawner):
             self._admit(choice.limits)
             await pools.run(pools.STARTS, firewall.require, self.engine.network)
             await pools.run(pools.STARTS, self._check_image, choice.image)
+            await pools.run(pools.STARTS, self._find_volumes)
             await self._on_disk(self._make_folders, choice.image, groups)
         except (NoRoom, firewall.NotClosed, homes.UnsafeFolder, quota.NoQuota) as error:
             self.log.warning("Server of %s not started: %s", self.user.name, error)
@@ -337,8 +340,8 @@ class HubSpawner(DockerSpawner):
         return {names.escaped(name) for (name,) in having}
 
     def _apply(self, image: Image, limits: Limits, groups: list[str]) -> None:
-        shared = self._host_path(self.engine.volumes["shared"])
-        homes_path = self._host_path(self.engine.volumes["homes"])
+        shared = _host_paths[self.engine.volumes["shared"].volume]
+        homes_path = _host_paths[self.engine.volumes["homes"].volume]
         home = f"{homes_path}/{names.escaped(self.user.name)}"
         self.image = image.image
         self.cmd = image.command
@@ -357,21 +360,19 @@ class HubSpawner(DockerSpawner):
         for group in groups:
             self.volumes[f"{homes_path}/{GROUPS}/{group}"] = f"{image.home}/{_group_folder(group)}"
         if scratch := self.settings.files.scratch:
-            path = f"{self._host_path(Volume(volume=scratch))}/{names.escaped(self.user.name)}"
+            path = f"{_host_paths[scratch]}/{names.escaped(self.user.name)}"
             self.volumes[path] = f"{image.home}/{SCRATCH_FOLDER}"
         # A mount, for which the engine makes no empty folder where the host has none.
         self.mounts = [_CVMFS] if self.settings.files.cvmfs else []
         if storage := self.engine.cloud_storage:
-            path = (
-                f"{self._host_path(Volume(volume=storage))}/users/{names.escaped(self.user.name)}"
-            )
+            path = f"{_host_paths[storage]}/users/{names.escaped(self.user.name)}"
             # A bucket whose mount comes later, or again, appears in servers that run.
             own = {"bind": f"{image.home}/{CLOUD_STORAGE}", "mode": "rw,rslave"}
             self.volumes[path] = own
         self.read_only_volumes = {shared: f"{image.home}/shared"}
         if examples := self.settings.files.examples:
             # A bind of the volume's path: as a volume, the engine would copy the image's files in.
-            path = f"{self._host_path(Volume(volume=examples))}"
+            path = _host_paths[examples]
             self.read_only_volumes[path] = f"{image.home}/{EXAMPLES}"
         self.extra_create_kwargs = {
             "user": image.user,
@@ -396,13 +397,15 @@ class HubSpawner(DockerSpawner):
             return image.home
         return f"{image.home}/{_group_folder(names.group_of(self.user.name) or '')}"
 
-    def _host_path(self, volume: Volume) -> str:
-        """Where the engine keeps a volume: a part of it can only be mounted by that path."""
-        if volume.volume not in _host_paths:
-            found = self.client.inspect_volume(volume.volume)
+    def _find_volumes(self) -> None:
+        """Where the engine keeps the volumes: parts of one can only be mounted by that path."""
+        files = self.settings.files
+        more = (files.scratch, files.examples, self.engine.cloud_storage)
+        used = {each.volume for each in self.engine.volumes.values()} | {*filter(None, more)}
+        for name in used - _host_paths.keys():
+            found = self.client.inspect_volume(name)
             options = found.get("Options") or {}
-            _host_paths[volume.volume] = options.get("device") or found["Mountpoint"]
-        return _host_paths[volume.volume]
+            _host_paths[name] = options.get("device") or found["Mountpoint"]
 
 
 def _group_folder(group: str) -> str:
