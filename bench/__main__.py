@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import dask, hub, page, previews
+from . import dask, hub, load, page, previews
 
-PARTS = {"hub": hub, "previews": previews, "dask": dask}
+PARTS = {"hub": hub, "load": load, "previews": previews, "dask": dask}
 
 
 def main(wanted: list[str]) -> int:

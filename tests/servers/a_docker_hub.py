@@ -71,7 +71,7 @@ class Stall(BaseHandler):
     """How long the loop stood still, at most; `?for=` seconds it stands still first."""
 
     async def get(self) -> None:
-        global longest, hashes
+        global longest
         time.sleep(float(self.get_argument("for", "0")))
         await asyncio.sleep(4 * LOOK_EVERY)
         status = Path("/proc/self/status").read_text()
@@ -79,12 +79,12 @@ class Stall(BaseHandler):
         self.finish(
             {
                 "longest": longest,
-                "hashes": hashes,
+                "hashes": hashes,  # in all
                 "memory": int(memory) / 1024,  # MiB
                 "threads": sorted(StandIn.on_threads),  # that asked the engine
             }
         )
-        longest, hashes = 0.0, 0
+        longest = 0.0
         StandIn.on_threads.clear()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from hubkit.login.passwords import first_password
 
 from tests.unit.test_settings_document import document
 
@@ -31,6 +32,11 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def password(name: str) -> str:
+    """Somebody's first one."""
+    return first_password(KEY, name, 0)
 
 
 class DockerHub:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from pathlib import Path
@@ -124,6 +125,10 @@ class ChangePassword(ChangePasswordHandler):
 class HashedAside(NativeAuthenticator):
     """NativeAuthenticator whose hashes hold nobody up."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._keeping: set[asyncio.Task[None]] = set()
+
     def first_password_of(self, name: str) -> str | None:
         """The first password of whoever has one."""
         return None
@@ -131,11 +136,8 @@ class HashedAside(NativeAuthenticator):
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
         """The name of whoever has the right password."""
         name = self.normalize_username(data["username"])
-        if (info := await self._known(name, data["password"])) is None:
-            return None
-        if not await is_right(data["password"], bytes(info.password)):
-            return None
-        if info.has_2fa and not info.is_valid_token(data.get("2fa")):
+        info = await self._proven(name, data["password"])
+        if info is None or (info.has_2fa and not info.is_valid_token(data.get("2fa"))):
             return None
         if not info.is_authorized:
             raise web.HTTPError(
@@ -143,25 +145,37 @@ class HashedAside(NativeAuthenticator):
             )
         return str(name)
 
-    async def _known(self, name: str, password: str) -> UserInfo | None:
-        """What is kept for a name. A first password is kept from the first right login on."""
-        first = self.first_password_of(name)
-        if first is not None and UserInfo.find(self.db, name) is None:
-            if not hmac.compare_digest(first.encode(), password.encode()):
-                return None
-            self.keep(name, await hashed(first, FIRST_ROUNDS))
-        return self.get_user(name)
+    async def _proven(self, name: str, password: str) -> UserInfo | None:
+        """What is kept for a name, where the password is its own.
 
-    def keep(self, name: str, password: bytes) -> None:
-        """Keeps a first password, unless another login just has."""
-        if UserInfo.find(self.db, name) is None:
-            self.db.add(UserInfo(username=name, password=password, is_authorized=True))
-            self.db.commit()
+        A first password is known without a hash. One is made of it, so that it stays when the key
+        changes, but nobody waits for that: a class that logs in at once would.
+        """
+        info, first = self.get_user(name), self.first_password_of(name)
+        has_first = first is not None and (info is None or is_first(info))
+        if first and has_first and hmac.compare_digest(first.encode(), password.encode()):
+            return info or self._kept_soon(name, first)
+        if info is not None and await is_right(password, bytes(info.password)):
+            return info
+        return None
+
+    def _kept_soon(self, name: str, first: str) -> UserInfo:
+        self._keeping.add(task := asyncio.ensure_future(self._keep_first(name, first)))
+        task.add_done_callback(self._keeping.discard)
+        return UserInfo(username=name, is_authorized=True)
+
+    async def _keep_first(self, name: str, first: str) -> None:
+        made = await hashed(first, FIRST_ROUNDS)
+        if UserInfo.find(self.db, name) is None:  # or it was changed meanwhile
+            self._keep(name, made)
+
+    def _keep(self, name: str, password: bytes) -> None:
+        self.db.add(UserInfo(username=name, password=password, is_authorized=True))
+        self.db.commit()
 
     async def change(self, name: str, old: str, new: str, again: str) -> str | None:
         """Gives somebody the password that they chose, or says why not."""
-        info = await self._known(name, old)
-        if info is None or not await is_right(old, bytes(info.password)):
+        if await self._proven(name, old) is None:
             return "Your current password was incorrect. Please try again."
         if new != again:
             return "Your new password didn't match the confirmation. Please try again."
@@ -170,8 +184,12 @@ class HashedAside(NativeAuthenticator):
                 f"Your new password has to have {self.minimum_password_length} characters or more, "
                 "and not to be a common one."
             )
-        info.password = await hashed(new)
-        self.db.commit()
+        made = await hashed(new)
+        if (info := self.get_user(name)) is None:
+            self._keep(name, made)
+        else:
+            info.password = made
+            self.db.commit()
         return None
 
 
