@@ -67,6 +67,13 @@ async def _watch() -> None:
         longest = max(longest, time.monotonic() - begun - LOOK_EVERY)
 
 
+class End(BaseHandler):
+    """A server ends by itself; the engine says so, or restarts just then."""
+
+    async def get(self) -> None:
+        StandIn.end(self.get_argument("name"), self.get_argument("heard") == "True")
+
+
 class Stall(BaseHandler):
     """How long the loop stood still, at most; `?for=` seconds it stands still first."""
 
@@ -81,6 +88,7 @@ class Stall(BaseHandler):
                 "longest": longest,
                 "hashes": hashes,  # in all
                 "memory": int(memory) / 1024,  # MiB
+                "containers": [each["Name"] for each in StandIn._known.values()],
                 "threads": sorted(StandIn.on_threads),  # that asked the engine
             }
         )
@@ -98,7 +106,7 @@ def configure(c: Any) -> None:
     on_docker.configure(c, settings, Secrets.model_validate(TOLD["secrets"]))
     c.JupyterHub.db_url = f"sqlite:///{TOLD['folder']}/state/jupyterhub.sqlite"
     c.JupyterHub.hub_connect_ip = "127.0.0.1"
-    c.JupyterHub.extra_handlers += [(r"/test/stall", Stall)]
+    c.JupyterHub.extra_handlers += [(r"/test/stall", Stall), (r"/test/end", End)]
     c.JupyterHub.services += [{"name": "test", "api_token": TOLD["token"]}]
     c.JupyterHub.load_roles += [
         {"name": "test", "services": ["test"], "scopes": ["admin:users", "admin:servers"]}

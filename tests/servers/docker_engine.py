@@ -6,8 +6,10 @@ In the place of docker's client, in the process of a hub; `tests/servers/noteboo
 from __future__ import annotations
 
 import itertools
+import queue
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import docker
@@ -29,6 +31,7 @@ class StandIn(docker.APIClient):
     on_threads: ClassVar[set[str]] = set()  # that have asked
     _known: ClassVar[dict[str, dict[str, Any]]] = {}
     _free: ClassVar[list[str]] = []
+    ended: ClassVar[queue.Queue[str | None]] = queue.Queue()
     _numbers = itertools.count()
     _lock = threading.Lock()
 
@@ -81,6 +84,24 @@ class StandIn(docker.APIClient):
     def remove_container(self, container: str, **kwargs: Any) -> None:
         gone = self._known.pop(self._find(container)["Id"])
         self._free.append(gone["NetworkSettings"]["Networks"][self.network]["IPAddress"])
+
+    def events(self, **_: Any) -> Iterator[dict[str, Any]]:
+        """Of what ends by itself; an engine that restarts says nothing for a while."""
+        while True:
+            name = self.ended.get()
+            if name is None:
+                raise ConnectionError("the engine restarts")
+            yield {"Actor": {"Attributes": {"name": name}}}
+
+    @classmethod
+    def end(cls, name: str, is_heard: bool) -> None:
+        """Ends the container of a user, as its program does when it fails."""
+        found = next(each for each in cls._known.values() if each["Name"].endswith(f"-{name}"))
+        if not is_heard:
+            cls.ended.put(None)
+        found["State"]["Running"] = False
+        if is_heard:
+            cls.ended.put(found["Name"].removeprefix("/"))
 
     def get_archive(self, *args: Any) -> Any:
         raise docker.errors.NotFound("no such folder", NoSuchThing())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyterhub.app import JupyterHub
+
 from . import configure as common
-from . import database, together
+from . import database, ends, together
 from .folders import STATE
 from .proxy import SafeTraefikProxy
 from .settings import Engine, Secrets, Settings
@@ -27,6 +29,8 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     _hub(c, settings.engine)
     _proxy(c, settings.engine, settings.public_url)
     _spawner(c, settings, settings.engine)
+    if JupyterHub.initialized():
+        ends.listen(JupyterHub.instance(), settings.deployment)
 
 
 def _hub(c: Any, engine: Engine) -> None:

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import docker
 from dockerspawner import DockerSpawner
 from jupyterhub import orm
+from jupyterhub.utils import maybe_future
 from tornado import web
 from traitlets import Instance, default
 
@@ -49,6 +51,15 @@ _host_paths: dict[str, str] = {}
 _threads = ContextVar("threads", default=pools.POLLS)  # of what is being done just now
 
 
+@contextmanager
+def _working_in(pool: ThreadPoolExecutor) -> Iterator[None]:
+    before = _threads.set(pool)
+    try:
+        yield
+    finally:
+        _threads.reset(before)
+
+
 @cache
 def _turns(count: int) -> Turns:
     """The hub's one queue for starting servers."""
@@ -76,7 +87,7 @@ class HubSpawner(DockerSpawner):
         self.remove = True  # a stopped container would come back with its old image
         self.pull_policy = "never"  # images are put there by `pulumi up`, not while a class waits
         self.post_start_cmd = ""
-        self.poll_interval = 10
+        self.poll_interval = 60  # the engine tells sooner, see ends.py
         self._promise = Promise()  # what is kept for the server that runs
         self._waits = False
 
@@ -157,22 +168,25 @@ class HubSpawner(DockerSpawner):
                 ) from None
 
     async def stop(self, now: bool = False) -> None:
-        """Stops the server; what isn't kept goes with the user's last one."""
-        before = _threads.set(pools.ENDS)
-        try:
+        """Stops the server."""
+        with _working_in(pools.ENDS):
             await super().stop(now)
-        finally:
-            _threads.reset(before)
-        if self.settings.files.scratch and not self._has_another_server():
-            await pools.run(pools.FILES, homes.remove, SCRATCH, names.escaped(self.user.name))
 
-    def run_post_stop_hook(self) -> Any:
-        """After every end of a server, however it came: JupyterHub calls `stop` not for all."""
+    async def run_post_stop_hook(self) -> None:
+        """After every end of a server, however it came: JupyterHub calls `stop` not for all.
+
+        What isn't kept goes with the user's last server; a container that ended by itself, too.
+        """
         if self.engine.cloud_storage:
             # The database has this server until it is gone.
             mine = set() if self._has_another_server() else {names.escaped(self.user.name)}
             buckets.forget_all_but(self._who_has_a_server() - mine)
-        return super().run_post_stop_hook()
+        if self.object_id:
+            with _working_in(pools.ENDS):
+                await self.remove_object()
+        if self.settings.files.scratch and not self._has_another_server():
+            await pools.run(pools.FILES, homes.remove, SCRATCH, names.escaped(self.user.name))
+        await maybe_future(super().run_post_stop_hook())
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the page shows while a user waits."""

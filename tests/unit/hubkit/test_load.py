@@ -42,6 +42,7 @@ def hub(folder: Path) -> Iterator[DockerHub]:
         "numbers": {
             "hubkit.spawner": {"DISK_ANSWERS": 1.0},  # seconds
             "hubkit.login.passwords": {"FIRST_ROUNDS": 4},
+            "hubkit.ends": {"AGAIN": 0.5},
         },
     }
     with (
@@ -115,6 +116,24 @@ def test_50_people_start(hub: DockerHub, folder: Path, most: float) -> None:
     assert seen["longest"] < most
     threads = {thread.split("_")[0] for thread in seen["threads"]}
     assert {"starts", "files"} <= threads <= {"starts", "files", "polls"}
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_a_server_that_ends_is_known_before_anybody_asks(
+    hub: DockerHub, folder: Path, is_heard: bool
+) -> None:
+    """Also when the engine restarts, and has said nothing."""
+    name = PEOPLE[3]
+    hub.ask("POST", f"/users/{name}")
+    hub.ask("POST", f"/users/{name}/server")
+    docker_hub.wait_for(lambda: name in ready(hub), folder / "log")
+    hub.end(name, is_heard)
+    within = 30  # seconds; half of the time after which the hub asks by itself
+    docker_hub.wait_for(lambda: name not in ready(hub), folder / "log", within)
+    gone = f"-user-{name}"  # and what is left of it is tidied up
+    docker_hub.wait_for(
+        lambda: not any(each.endswith(gone) for each in hub.look()["containers"]), folder / "log"
+    )
 
 
 def test_a_choice_as_long_as_a_book_is_not_kept(hub: DockerHub) -> None:
