@@ -20,6 +20,11 @@ KEPT = 5
 PATIENCE = 20_000  # milliseconds that one waits for another's change: a command's, or the hub's
 # File systems of other machines: SQLite's log ahead is partly shared memory (sqlite.org/wal.html).
 _REMOTE = ("nfs", "cifs", "smb", "ceph", "lustre", "9p", "afs", "gpfs", "beegfs", "fuse")
+# Changes that were written ahead belong to the database of before.
+_RESTORE = (
+    "in the volume `state`, rm -f jupyterhub.sqlite-*; cp backups/<copy> jupyterhub.sqlite; rm "
+    "version"
+)
 
 
 class DatabaseTooNew(Exception):
@@ -47,14 +52,14 @@ def session(url: str) -> Session:
 def prepare(state: Path) -> None:
     """Copies the database when the version that opens it changed; refuses one from the future."""
     database, stamp = state / "jupyterhub.sqlite", state / "version"
+    _require_known(database)
     now = f"{jupyterhub.__version__} {__version__}"
     before = stamp.read_text().strip() if stamp.exists() else ""
     if before and _major(before) > _major(now):
         raise DatabaseTooNew(
             f"The database was last used by JupyterHub {before.split()[0]}; this is "
             f"{jupyterhub.__version__}, which can't read it. Go back to the newer hub image, or "
-            f"restore a copy from {state / 'backups'}: rm -f jupyterhub.sqlite-*, "
-            "cp backups/<copy> jupyterhub.sqlite, then remove the file `version`."
+            f"restore a copy: {_RESTORE}"
         )
     if database.exists() and before != now:
         _copy(database, state / "backups", before.replace(" ", "-") or "unknown")
@@ -91,6 +96,25 @@ def _is_remote(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> boo
             if mount.split()[2] == wanted:
                 return file_system.startswith(_REMOTE)
     return False
+
+
+def _require_known(database: Path) -> None:
+    """Another minor release may have changed the tables, too."""
+    if not database.exists():
+        return
+    scripts = Path(jupyterhub.__file__).parent / "alembic" / "versions"
+    known = {script.name.partition("_")[0] for script in scripts.glob("*.py")}
+    with contextlib.closing(sqlite3.connect(database)) as opened:
+        try:
+            found = opened.execute("select version_num from alembic_version").fetchone()
+        except sqlite3.OperationalError:  # older than such numbers, or new
+            return
+    if found and found[0] not in known:
+        raise DatabaseTooNew(
+            f"The database has tables of another JupyterHub (revision {found[0]}), which "
+            f"{jupyterhub.__version__} doesn't know. Go back to the newer hub image, or restore a "
+            f"copy: {_RESTORE}"
+        )
 
 
 def _major(version: str) -> int:

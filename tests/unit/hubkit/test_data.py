@@ -12,7 +12,7 @@ from typing import Any
 
 import jupyterhub
 import pytest
-from hubkit import database, homes, volumes
+from hubkit import database, homes, kept, volumes
 from sqlalchemy import create_engine
 
 
@@ -131,6 +131,43 @@ def test_a_database_from_the_future_is_refused(tmp_path: Path) -> None:
     (tmp_path / "version").write_text(f"{major + 1}.0.0 1.0")
     with pytest.raises(database.DatabaseTooNew, match="Go back to the newer hub image"):
         database.prepare(tmp_path)
+
+
+def test_tables_of_a_newer_minor_release_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "version").write_text(f"{jupyterhub.__version__} 0.1.0")
+    with sqlite3.connect(tmp_path / "jupyterhub.sqlite") as made:
+        made.execute("create table alembic_version (version_num)")
+        made.execute("insert into alembic_version values ('ffffffffffff')")
+    with pytest.raises(database.DatabaseTooNew, match="revision ffffffffffff"):
+        database.prepare(tmp_path)
+    with sqlite3.connect(tmp_path / "jupyterhub.sqlite") as made:
+        made.execute("update alembic_version set version_num = '4621fec11365'")  # JupyterHub 5's
+    database.prepare(tmp_path)
+
+
+def test_a_file_that_the_power_tore_is_what_it_was_before(tmp_path: Path) -> None:
+    file = tmp_path / "roster.json"
+    kept.replace(file, {"anna": 1})
+    kept.replace(file, {"anna": 2})
+    file.write_text("")
+    assert kept.read(file, {}) == {"anna": 1}
+    kept.replace(file, {"anna": 3})  # what is torn is nothing to go back to
+    assert kept.read(file, {}) == {"anna": 3}
+    file.write_text('{"anna":')
+    assert kept.read(file, {}) == {"anna": 1}
+
+
+def test_what_is_kept_is_on_the_disk_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+
+    def fsync(opened: int) -> None:
+        done.append(str(Path(f"/proc/self/fd/{opened}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    kept.replace(tmp_path / "roster.json", {})
+    assert done == [str(tmp_path / "roster.json.new"), str(tmp_path)]
 
 
 def test_a_home_is_made_for_its_owner_alone(tmp_path: Path) -> None:
