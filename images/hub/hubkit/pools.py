@@ -17,6 +17,8 @@ STARTS = ThreadPoolExecutor(4, "starts")
 ENDS = ThreadPoolExecutor(2, "ends")
 # The data disks: one that hangs keeps its threads for as long.
 FILES = ThreadPoolExecutor(4, "files")
+# The hub's own small files, one after the other: to replace one is to wait for the disk, too.
+STATE = ThreadPoolExecutor(1, "state")
 # The processor alone: a core is left to the hub itself.
 PASSWORDS = ThreadPoolExecutor(max(1, _CORES - 1), "passwords")
 

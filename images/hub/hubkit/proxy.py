@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -13,9 +14,9 @@ import toml  # type: ignore[import-untyped]
 from jupyterhub.utils import exponential_backoff
 from jupyterhub_traefik_proxy import traefik_utils
 from jupyterhub_traefik_proxy.fileprovider import TraefikFileProviderProxy
-from traitlets import default, observe
+from traitlets import Instance, default, observe
 
-from . import names
+from . import names, pools
 
 _API = "route_api"  # the one router that is no route of the hub's
 _MATCHER = r"(?:PathPrefix|Path)\(`[^`]*`\)"
@@ -91,6 +92,7 @@ class RulesFile:
     def __init__(self, file: Path) -> None:
         self._file, self._beside = file, file.with_suffix("")
         self._before = file.with_suffix(".toml")  # an earlier release's
+        self._next = "{}", "{}"
 
     def load(self) -> dict[str, Any]:
         """What was told; FileNotFoundError where nothing was. The hub then finds its routes anew.
@@ -108,19 +110,24 @@ class RulesFile:
         return rules | {"jupyterhub": {"routes": found}}
 
     def atomic_dump(self, rules: dict[str, Any]) -> None:
-        """Replaces both; nobody ever sees a part.
+        """Takes what is to be written, as it is now."""
+        told = {key: each for key, each in rules.items() if key != "jupyterhub"}
+        self._next = json.dumps(rules["jupyterhub"]["routes"]), json.dumps(told)
+
+    def write(self) -> None:
+        """Replaces both, in a thread; nobody ever sees a part.
 
         Traefik reads all of its folder again at whatever happens in it, but not in one inside.
         """
+        routes, told = self._next
         self._beside.mkdir(exist_ok=True)
-        told = {key: each for key, each in rules.items() if key != "jupyterhub"}
-        self._replace(self._beside / "routes.json", rules["jupyterhub"]["routes"])
+        self._replace(self._beside / "routes.json", routes)
         self._replace(self._file, told)
         self._before.unlink(missing_ok=True)  # or Traefik would have every route twice
 
-    def _replace(self, file: Path, content: dict[str, Any]) -> None:
+    def _replace(self, file: Path, text: str) -> None:
         partial = self._beside / f"{file.name}.new"
-        partial.write_text(json.dumps(content))
+        partial.write_text(text)
         os.replace(partial, file)
 
 
@@ -171,7 +178,36 @@ class SafeTraefikProxy(TraefikFileProviderProxy):
         traefik["http"]["routers"][alias]["rule"] = rule
         return traefik, hub
 
+    _next: asyncio.Task[None] | None = None
+    _writing = Instance(asyncio.Lock, ())
+
     def _persist_dynamic_config(self) -> None:
+        """The stock proxy writes here, on the hub's loop; `_written` does it."""
+
+    async def _apply_dynamic_config(self, *change: Any) -> None:
+        """As the stock proxy, and writes it."""
+        await super()._apply_dynamic_config(*change)
+        await self._written()
+
+    async def _delete_dynamic_config(self, *change: Any) -> None:
+        """As the stock proxy, and writes it."""
+        await super()._delete_dynamic_config(*change)
+        await self._written()
+
+    async def _written(self) -> None:
+        """Once what is known now is written; many changes at once are one file."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._write())
+        await asyncio.shield(self._next)
+
+    async def _write(self) -> None:
+        async with self._writing:
+            self._next = None
+            self._leave_out_others()
+            super()._persist_dynamic_config()
+            await pools.run(pools.STATE, self.dynamic_config_handler.write)
+
+    def _leave_out_others(self) -> None:
         """All that is written passes here, also what an earlier release left in the file."""
         routers = self.dynamic_config["http"]["routers"]
         routes = self.dynamic_config["jupyterhub"]["routes"]
@@ -182,7 +218,6 @@ class SafeTraefikProxy(TraefikFileProviderProxy):
                 self.log.error("Route %s is not written: %s", alias, error)
                 del routers[alias]
                 routes.pop(alias, None)
-        super()._persist_dynamic_config()
 
     async def add_user(self, user: Any, server_name: str = "", client: Any = None) -> None:
         """A server of an earlier release may have a name that can't be: others' routes go on."""
