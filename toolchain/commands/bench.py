@@ -11,7 +11,7 @@ from ..setup.steps import Problem
 
 def arguments(parser: ArgumentParser) -> None:
     """What it takes besides the stack."""
-    parser.add_argument("--what", default="", help="hub, previews or dask; default: all")
+    parser.add_argument("--what", default="", help="hub, load, previews or dask; default: all")
 
 
 def run(given: Namespace) -> None:
