@@ -61,5 +61,5 @@ outdated: ## what is pinned, the newest, and known advisories
 	@$(T) outdated
 lint: ## no secrets in tracked files, ruff, mypy in strict mode, hadolint
 	@$(T) lint
-bench: ## measure, into docs/benchmarks.md (WHAT=setup, hub, previews or dask)
+bench: ## measure, into docs/benchmarks.md (WHAT=setup, hub, load, previews or dask)
 	@$(T) bench --what "$(WHAT)"

@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import dask, hub, page, previews, setup
+from . import dask, hub, load, page, previews, setup
 
-PARTS = {"setup": setup, "hub": hub, "previews": previews, "dask": dask}
+PARTS = {"setup": setup, "hub": hub, "load": load, "previews": previews, "dask": dask}
 
 
 def main(wanted: list[str]) -> int:

@@ -77,7 +77,8 @@ def matching(pattern: str, *names: str, form: str | None = None) -> Any:
     """A rule for fields that take Outputs: what is known already has to look like this."""
 
     def check(value: Any) -> Any:
-        for text in value if isinstance(value, list) else [value]:
+        for each in value if isinstance(value, list) else [value]:
+            text = each.get_secret_value() if isinstance(each, SecretStr) else each
             if isinstance(text, str) and not re.fullmatch(pattern, text):
                 raise ValueError(form or f"text that matches {pattern}")
         return value

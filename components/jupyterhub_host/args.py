@@ -55,6 +55,23 @@ class HubSecretsArgs(Args):
         ),
         change=HUB_REPLACED,
     )
+    database_url: InputSecret | None = field(
+        None,
+        description=(
+            "Address of a Postgres database for the hub, "
+            "`postgresql+psycopg2://user:password@host:port/name`: for hubs with hundreds of users "
+            "at work at the same time. Backing it up is yours. Set it with `pulumi config set "
+            "--secret --path jupyterhub:secrets.database_url`. Default: SQLite on the volume "
+            "`state`."
+        ),
+        change=HUB_REPLACED + "; nothing is copied between the two",
+    )
+
+    _postgres = matching(
+        r"postgresql(\+psycopg2)?://[^/\s]+/\S+",
+        "database_url",
+        form="postgresql+psycopg2://user:password@host:port/name",
+    )
 
     def missing(self, login: LoginKind) -> list[str]:
         """Names of the secrets that a kind of login needs and that aren't there."""

@@ -11,7 +11,7 @@ from ..platforms.addresses import gateway_of
 from .args import HubSecretsArgs, JupyterHubHostArgs
 from .servers import LimitsArgs, NotebookImageArgs
 
-RULES_FILE = "/srv/routes/hub.toml"
+RULES_FILE = "/srv/routes/hub.yaml"
 
 
 def network_document(

@@ -46,6 +46,15 @@ def test_a_secret_is_never_in_a_report() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_an_address_of_another_database_is_refused_and_not_shown() -> None:
+    values = {"platform": "local", "secrets": {"database_url": "mysql://hub:hunter2@db/hub"}}
+    with pytest.raises(ConfigError) as caught:
+        config.parse(values, "here")
+    allowed = "allowed: postgresql+psycopg2://user:password@host:port/name"
+    assert f"jupyterhub:secrets.database_url: found a secret; {allowed}" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_roster_file_has_a_header_and_a_byte_order_mark(tmp_path: Path) -> None:
     file = tmp_path / "class.csv"
     file.write_text("\ufeffName,Mail\nanna,a@b\n\nben,b@b\nanna,again\n", encoding="utf-8")

@@ -11,7 +11,9 @@ from ..setup.steps import Problem
 
 def arguments(parser: ArgumentParser) -> None:
     """What it takes besides the stack."""
-    parser.add_argument("--what", default="", help="setup, hub, previews or dask; default: all")
+    parser.add_argument(
+        "--what", default="", help="setup, hub, load, previews or dask; default: all"
+    )
 
 
 def run(given: Namespace) -> None:

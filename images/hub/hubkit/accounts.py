@@ -10,10 +10,9 @@ import json
 import sys
 from pathlib import Path
 
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
-from . import chart, kept
+from . import chart, database, kept
 from .folders import STATE
 from .login import class_page, oidc
 from .login.passwords import forget
@@ -52,7 +51,7 @@ def _roster(arguments: argparse.Namespace) -> None:
         sys.exit("This hub has no roster: set jupyterhub:hub.login.kind to roster, then make up.")
     key = secret.get_secret_value()
     roster = Roster(settings.login.users, settings.login.admins)  # signup: the admins alone
-    db = sessionmaker(bind=create_engine(chart.database(STATE)))()
+    db = database.session(chart.database(STATE))
     if arguments.command in ("add", "remove"):
         getattr(roster, arguments.command)(arguments.name)
         return

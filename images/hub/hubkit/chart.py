@@ -9,6 +9,9 @@ from pathlib import Path
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
+from .database import own_file, url
+from .settings import load_secrets
+
 CONFIG = Path("/usr/local/etc/jupyterhub/jupyterhub_config.py")
 
 
@@ -21,5 +24,6 @@ def configuration() -> Config:
 
 def database(state: Path) -> str:
     """Address of the hub's database; in a cluster it may be another one than its own volume's."""
-    own = f"sqlite:///{state}/jupyterhub.sqlite"
-    return str(configuration().JupyterHub.get("db_url", own)) if CONFIG.exists() else own
+    if CONFIG.exists():
+        return str(configuration().JupyterHub.get("db_url", own_file(state)))
+    return url(state, load_secrets())

@@ -5,7 +5,6 @@ Only one folder of each home, named in the stack file, so that everybody knows w
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import stat
@@ -22,7 +21,7 @@ from jupyterhub.handlers import BaseHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
-from . import names
+from . import names, pools
 
 LIMIT = 2 * 1024**3  # bytes of all files together
 _CHUNK = 1024**2
@@ -93,7 +92,7 @@ class CollectPage(BaseHandler):
         with tempfile.TemporaryFile() as file:
             work = partial(pack, self._homes, self._folder, people, file, LIMIT)
             try:
-                count = await asyncio.get_running_loop().run_in_executor(None, work)
+                count = await pools.run(pools.FILES, work)
             except TooMuch:
                 raise web.HTTPError(
                     413, f"More than {LIMIT // 1024**3} GiB were handed in: take them by hand."

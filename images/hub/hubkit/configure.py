@@ -7,11 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import admins, collect, login, spelling
-from .folders import HOMES, STATE
+from . import admins, collect, database, login, options, spelling
+from .folders import HOMES
 from .settings import Culling, LoginKind, Secrets, Settings
-
-DATABASE = f"sqlite:///{STATE}/jupyterhub.sqlite"
 
 
 def configure(c: Any, settings: Settings, secrets: Secrets, api_url: str | None = None) -> None:
@@ -30,6 +28,8 @@ def configure(c: Any, settings: Settings, secrets: Secrets, api_url: str | None 
 
 
 def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
+    database.tune()
+    options.limit()
     c.JupyterHub.upgrade_db = True  # a copy was made before, see database.py
     c.JupyterHub.cookie_secret = bytes.fromhex(secrets.cookie_secret.get_secret_value())
     c.CryptKeeper.keys = [bytes.fromhex(secrets.crypt_key.get_secret_value())]

@@ -318,16 +318,13 @@ def _owner(text: str) -> tuple[int, int]:
 
 
 def _accounts(command: str) -> None:
-    from sqlalchemy import create_engine
-    from sqlalchemy.orm import sessionmaker
-
-    from . import chart
+    from . import chart, database
     from .login.roster import Roster
     from .settings import load_settings
 
     settings = load_settings()
     roster = Roster(settings.login.users, settings.login.admins)
-    db = sessionmaker(bind=create_engine(chart.database(STATE)))()
+    db = database.session(chart.database(STATE))
     if command == "claims":
         print(json.dumps(_claims(db)))
         return

@@ -17,6 +17,8 @@ import time
 
 from jupyterhub_idle_culler import cull_idle
 
+JUMPED = 30.0  # seconds; time servers set a clock by less
+
 log = logging.getLogger("idle-culler")
 
 
@@ -33,11 +35,20 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _clock() -> float:
+    """What the clock shows beyond the seconds that passed: another number when it is set, and when
+    the machine wakes up."""
+    return time.time() - time.monotonic()
+
+
 async def main() -> None:
     """Runs until the hub ends it."""
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
-    told, begun = _arguments(), time.monotonic()
+    told, begun, clock = _arguments(), time.monotonic(), _clock()
     while True:
+        if abs(_clock() - clock) > JUMPED:
+            log.warning("the clock was set: servers get the time to report again")
+            begun, clock = time.monotonic(), _clock()
         waits = time.monotonic() - begun < told.wait
         try:
             await cull_idle(

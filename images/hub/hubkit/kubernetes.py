@@ -13,19 +13,19 @@ from . import configure as common
 from . import database, spark
 from .folders import STATE
 from .pods import PodSpawner
-from .settings import load_secrets, load_settings
+from .settings import Secrets, load_secrets, load_settings
 
 CHART_DATABASE = "sqlite:///jupyterhub.sqlite"
 
 
 def configure(c: Any) -> None:
     """Sets what is ours, and leaves what the chart has set for others."""
-    settings = load_settings()
-    _database(c)
+    settings, secrets = load_settings(), load_secrets()
+    _database(c, secrets)
     # Not by the hub's Service: the chart's network policy lets no hub in there.
     base = str(c.JupyterHub.get("base_url", "/")).rstrip("/")
     c.JupyterHub.extra_handlers = [*c.JupyterHub.get("extra_handlers", [])]
-    common.configure(c, settings, load_secrets(), f"http://localhost:8081{base}/hub/api")
+    common.configure(c, settings, secrets, f"http://localhost:8081{base}/hub/api")
     c.JupyterHub.spawner_class = PodSpawner
     if told := spark.load():
         c.JupyterHub.spawner_class = spark.SparkSpawner
@@ -34,7 +34,7 @@ def configure(c: Any) -> None:
     c.KubeSpawner.environment = settings.culling.environment | given
 
 
-def _database(c: Any) -> None:
+def _database(c: Any, secrets: Secrets) -> None:
     """On the hub's own volume, copied before another JupyterHub opens it; any other as given."""
     if c.JupyterHub.get("db_url") != CHART_DATABASE:
         return
@@ -42,4 +42,4 @@ def _database(c: Any) -> None:
         database.prepare(STATE)
     except database.DatabaseTooNew as error:
         sys.exit(f"hub not started: {error}")
-    c.JupyterHub.db_url = common.DATABASE
+    c.JupyterHub.db_url = database.url(STATE, secrets)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyterhub.app import JupyterHub
+
 from . import configure as common
-from . import together
+from . import database, ends, together
 from .folders import STATE
 from .proxy import SafeTraefikProxy
 from .settings import Engine, Secrets, Settings
@@ -23,16 +25,18 @@ def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.JupyterHub.extra_handlers = []
     common.configure(c, settings, secrets)
     together.configure(c, settings, STATE)
+    c.JupyterHub.db_url = database.url(STATE, secrets)
     _hub(c, settings.engine)
     _proxy(c, settings.engine, settings.public_url)
     _spawner(c, settings, settings.engine)
+    if JupyterHub.initialized():
+        ends.listen(JupyterHub.instance(), settings.deployment)
 
 
 def _hub(c: Any, engine: Engine) -> None:
     address = engine.hub.address
     c.JupyterHub.hub_bind_url = f"http://{address}:{engine.hub.port}"
     c.JupyterHub.hub_connect_ip = address  # the default, the host's name, means nothing to users
-    c.JupyterHub.db_url = common.DATABASE
     c.JupyterHub.concurrent_spawn_limit = 0  # it would refuse; our spawner lets them wait
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from jupyterhub import orm
+from sqlalchemy import event
+from tornado import web
 
 from .settings import Image, Limits, Settings, Size
 
 T = TypeVar("T", Image, Size)
+LONGEST = 4096  # characters of a choice, as JSON
 
 
 class NotOffered(Exception):
@@ -38,6 +44,17 @@ def _find(what: str, title: str | None, offered: Sequence[T]) -> T:
             return each
     titles = ", ".join(each.title for each in offered)
     raise NotOffered(f"There is no {what} {title!r} here. Choose one of: {titles}.")
+
+
+def limit() -> None:
+    """No choice is longer: JupyterHub writes all into its database that its API is sent."""
+    if not event.contains(orm.Spawner.user_options, "set", _require_short):
+        event.listen(orm.Spawner.user_options, "set", _require_short)
+
+
+def _require_short(_: Any, chosen: Any, *__: Any) -> None:
+    if len(json.dumps(chosen)) > LONGEST:
+        raise web.HTTPError(413, f"A choice may have {LONGEST} characters, as JSON.")
 
 
 def form(settings: Settings) -> str:

@@ -263,6 +263,7 @@ class Secrets(Document):
     crypt_key: SecretStr
     roster_key: SecretStr | None = None
     oidc_client_secret: SecretStr | None = None
+    database_url: SecretStr | None = None  # none: SQLite
 
 
 class GuardSettings(Document):

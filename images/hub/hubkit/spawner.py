@@ -8,6 +8,8 @@ import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,16 @@ from typing import Any
 import docker
 from dockerspawner import DockerSpawner
 from jupyterhub import orm
+from jupyterhub.utils import maybe_future
 from tornado import web
 from traitlets import Instance, default
 
-from . import admission, buckets, firewall, homes, labels, names, options, quota
+from . import admission, buckets, firewall, homes, labels, names, options, pools, quota
 from .admission import NoRoom, Promise
 from .folders import HOMES, SCRATCH, SHARED
 from .refused import refused
-from .settings import Engine, Group, Image, Limits, Settings, Volume
+from .settings import Engine, Group, Image, Limits, Settings
+from .turns import Turns
 
 GROUPS = ".groups"  # among the homes; no user's folder can be called so
 # In the home:
@@ -38,17 +42,28 @@ _CVMFS = {
     "read_only": True,
     "propagation": "rslave",
 }
-ENGINE_CALLS = 8
 LOOK_EVERY = 0.05  # seconds
+DISK_ANSWERS = 10.0  # seconds
 
 _clients = threading.local()
+_engine: dict[str, str] = {}  # its version: asked for once, and not by the hub's own thread
 _host_paths: dict[str, str] = {}
+_threads = ContextVar("threads", default=pools.POLLS)  # of what is being done just now
+
+
+@contextmanager
+def _working_in(pool: ThreadPoolExecutor) -> Iterator[None]:
+    before = _threads.set(pool)
+    try:
+        yield
+    finally:
+        _threads.reset(before)
 
 
 @cache
-def _turns(count: int) -> asyncio.Semaphore:
+def _turns(count: int) -> Turns:
     """The hub's one queue for starting servers."""
-    return asyncio.Semaphore(count or (os.cpu_count() or 1) + 1)
+    return Turns(count or (os.cpu_count() or 1) + 1)
 
 
 @cache
@@ -63,7 +78,6 @@ class HubSpawner(DockerSpawner):
     user_options: dict[str, str]
     settings = Instance(Settings, config=True, help="The hub's settings document.")
     engine = Instance(Engine, config=True, help="Its part about the engine.")
-    _pool = ThreadPoolExecutor(ENGINE_CALLS, thread_name_prefix="engine")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,7 +87,7 @@ class HubSpawner(DockerSpawner):
         self.remove = True  # a stopped container would come back with its old image
         self.pull_policy = "never"  # images are put there by `pulumi up`, not while a class waits
         self.post_start_cmd = ""
-        self.poll_interval = 10
+        self.poll_interval = 60  # the engine tells sooner, see ends.py
         self._promise = Promise()  # what is kept for the server that runs
         self._waits = False
 
@@ -82,15 +96,16 @@ class HubSpawner(DockerSpawner):
     @property
     def executor(self) -> ThreadPoolExecutor:
         """The pool that engine calls run in."""
-        return self._pool
+        return _threads.get()
 
     @property
     def client(self) -> docker.APIClient:
         """This thread's connection to the engine."""
         if not hasattr(_clients, "client"):
             _clients.client = docker.APIClient(
-                **docker.utils.kwargs_from_env(), version="auto", timeout=60
+                **docker.utils.kwargs_from_env(), version=_engine.get("version", "auto"), timeout=60
             )
+            _engine["version"] = _clients.client._version
         return _clients.client
 
     # Which image, and how large
@@ -121,12 +136,15 @@ class HubSpawner(DockerSpawner):
         names.require_of_server(self.name)
         self._require_own_container()
         self._require_one_for_a_group()
+        _threads.set(pools.STARTS)
         choice, groups = self.choice, self._groups()
         try:
+            await self._require_disks()
             self._admit(choice.limits)
-            await self._on_engine(firewall.require, self.engine.network)
-            await self._on_engine(self._check_image, choice.image)
-            await self._on_engine(self._make_folders, choice.image, groups)
+            await pools.run(pools.STARTS, firewall.require, self.engine.network)
+            await pools.run(pools.STARTS, self._check_image, choice.image)
+            await pools.run(pools.STARTS, self._find_volumes)
+            await self._on_disk(self._make_folders, choice.image, groups)
         except (NoRoom, firewall.NotClosed, homes.UnsafeFolder, quota.NoQuota) as error:
             self.log.warning("Server of %s not started: %s", self.user.name, error)
             raise refused(str(error)) from None
@@ -136,13 +154,10 @@ class HubSpawner(DockerSpawner):
         return await self._in_turn()
 
     async def _in_turn(self) -> tuple[str, int]:
-        """Starts when it is this server's turn.
-
-        Starting is the processor's work: all at once, each would take as long as all together.
-        """
+        """Starts when it is this server's turn."""
         turns = _turns(self.engine.spawn.concurrency)
-        self._waits = turns.locked()
-        async with turns:
+        self._waits = turns.must_wait(self.user.name)
+        async with turns.take(self.user.name):
             self._waits = False
             try:
                 limit = self.engine.spawn.start_timeout
@@ -153,18 +168,25 @@ class HubSpawner(DockerSpawner):
                 ) from None
 
     async def stop(self, now: bool = False) -> None:
-        """Stops the server; what isn't kept goes with the user's last one."""
-        await super().stop(now)
-        if self.settings.files.scratch and not self._has_another_server():
-            await self._on_engine(homes.remove, SCRATCH, names.escaped(self.user.name))
+        """Stops the server."""
+        with _working_in(pools.ENDS):
+            await super().stop(now)
 
-    def run_post_stop_hook(self) -> Any:
-        """After every end of a server, however it came: JupyterHub calls `stop` not for all."""
+    async def run_post_stop_hook(self) -> None:
+        """After every end of a server, however it came: JupyterHub calls `stop` not for all.
+
+        What isn't kept goes with the user's last server; a container that ended by itself, too.
+        """
         if self.engine.cloud_storage:
             # The database has this server until it is gone.
             mine = set() if self._has_another_server() else {names.escaped(self.user.name)}
             buckets.forget_all_but(self._who_has_a_server() - mine)
-        return super().run_post_stop_hook()
+        if self.object_id:
+            with _working_in(pools.ENDS):
+                await self.remove_object()
+        if self.settings.files.scratch and not self._has_another_server():
+            await pools.run(pools.FILES, homes.remove, SCRATCH, names.escaped(self.user.name))
+        await maybe_future(super().run_post_stop_hook())
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the page shows while a user waits."""
@@ -220,10 +242,23 @@ class HubSpawner(DockerSpawner):
 
     def _admit(self, limits: Limits) -> None:
         self._promise = Promise()
-        for folder in (HOMES, SHARED):
-            admission.require_disk(folder)
         host, reserve = admission.this_host(), self.engine.memory_reserve
         self._promise = admission.admit(limits, self._promises(), host, reserve)
+
+    async def _require_disks(self) -> None:
+        for folder in (HOMES, SHARED):
+            await self._on_disk(admission.require_disk, folder, within=DISK_ANSWERS)
+
+    async def _on_disk(self, work: Any, *args: Any, within: float | None = None) -> Any:
+        """Done in a thread: a disk may be another machine's, which doesn't answer."""
+        try:
+            limit = within or self.engine.spawn.start_timeout
+            return await pools.run(pools.FILES, work, *args, within=limit)
+        except TimeoutError:
+            raise NoRoom(
+                f"The disk of users' files does not answer (waited {limit:g} seconds). Tell your "
+                "teacher."
+            ) from None
 
     def _promises(self) -> Iterator[Promise]:
         """What all other servers were promised; the hub knows them again after its restart."""
@@ -319,8 +354,8 @@ class HubSpawner(DockerSpawner):
         return {names.escaped(name) for (name,) in having}
 
     def _apply(self, image: Image, limits: Limits, groups: list[str]) -> None:
-        shared = self._host_path(self.engine.volumes["shared"])
-        homes_path = self._host_path(self.engine.volumes["homes"])
+        shared = _host_paths[self.engine.volumes["shared"].volume]
+        homes_path = _host_paths[self.engine.volumes["homes"].volume]
         home = f"{homes_path}/{names.escaped(self.user.name)}"
         self.image = image.image
         self.cmd = image.command
@@ -339,21 +374,19 @@ class HubSpawner(DockerSpawner):
         for group in groups:
             self.volumes[f"{homes_path}/{GROUPS}/{group}"] = f"{image.home}/{_group_folder(group)}"
         if scratch := self.settings.files.scratch:
-            path = f"{self._host_path(Volume(volume=scratch))}/{names.escaped(self.user.name)}"
+            path = f"{_host_paths[scratch]}/{names.escaped(self.user.name)}"
             self.volumes[path] = f"{image.home}/{SCRATCH_FOLDER}"
         # A mount, for which the engine makes no empty folder where the host has none.
         self.mounts = [_CVMFS] if self.settings.files.cvmfs else []
         if storage := self.engine.cloud_storage:
-            path = (
-                f"{self._host_path(Volume(volume=storage))}/users/{names.escaped(self.user.name)}"
-            )
+            path = f"{_host_paths[storage]}/users/{names.escaped(self.user.name)}"
             # A bucket whose mount comes later, or again, appears in servers that run.
             own = {"bind": f"{image.home}/{CLOUD_STORAGE}", "mode": "rw,rslave"}
             self.volumes[path] = own
         self.read_only_volumes = {shared: f"{image.home}/shared"}
         if examples := self.settings.files.examples:
             # A bind of the volume's path: as a volume, the engine would copy the image's files in.
-            path = f"{self._host_path(Volume(volume=examples))}"
+            path = _host_paths[examples]
             self.read_only_volumes[path] = f"{image.home}/{EXAMPLES}"
         self.extra_create_kwargs = {
             "user": image.user,
@@ -378,16 +411,15 @@ class HubSpawner(DockerSpawner):
             return image.home
         return f"{image.home}/{_group_folder(names.group_of(self.user.name) or '')}"
 
-    def _host_path(self, volume: Volume) -> str:
-        """Where the engine keeps a volume: a part of it can only be mounted by that path."""
-        if volume.volume not in _host_paths:
-            found = self.client.inspect_volume(volume.volume)
+    def _find_volumes(self) -> None:
+        """Where the engine keeps the volumes: parts of one can only be mounted by that path."""
+        files = self.settings.files
+        more = (files.scratch, files.examples, self.engine.cloud_storage)
+        used = {each.volume for each in self.engine.volumes.values()} | {*filter(None, more)}
+        for name in used - _host_paths.keys():
+            found = self.client.inspect_volume(name)
             options = found.get("Options") or {}
-            _host_paths[volume.volume] = options.get("device") or found["Mountpoint"]
-        return _host_paths[volume.volume]
-
-    async def _on_engine(self, function: Any, *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+            _host_paths[name] = options.get("device") or found["Mountpoint"]
 
 
 def _group_folder(group: str) -> str:

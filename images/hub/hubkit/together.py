@@ -18,7 +18,7 @@ from jupyterhub.handlers import BaseHandler
 from jupyterhub.utils import url_path_join
 from tornado import web
 
-from . import kept, names
+from . import kept, names, pools
 from .settings import Settings
 
 VISITORS = "together.json"
@@ -77,7 +77,8 @@ class Together:
         async with self._changing:
             visitors = self._visitors()
             visitors[group] = sorted({*visitors.get(group, []), user.name})
-            kept.replace(self._file, visitors)  # first, so that a kill in between misses nobody
+            # First, so that a kill in between misses nobody.
+            await pools.run(pools.STATE, kept.replace, self._file, visitors)
             self._make_account(hub, group)
             roles.grant_role(hub.db, user.orm_user, role_of(group))
 
@@ -154,7 +155,8 @@ class Together:
             visitors = self._visitors()
             left = sorted({*visitors.get(group, [])} - {*gone})
             others = {each: found for each, found in visitors.items() if each != group}
-            kept.replace(self._file, others | ({group: left} if left else {}))
+            now = others | ({group: left} if left else {})
+            await pools.run(pools.STATE, kept.replace, self._file, now)
             hub.log.warning("Group %s: %s left; its server is stopped", group, ", ".join(gone))
 
     async def _stop(self, hub: JupyterHub, group: str) -> bool:

@@ -14,29 +14,11 @@ from typing import Any
 
 from hubkit import configure as common
 from hubkit.settings import Secrets, Settings
-from jupyterhub.proxy import Proxy
 from jupyterhub.spawner import Spawner
 
+from tests.servers.routes import Routes
+
 HEARD = Path(os.environ["TEST_HEARD"])
-
-
-class Routes(Proxy):
-    """A proxy that only remembers."""
-
-    should_start = False
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._known: dict[str, Any] = {}
-
-    async def add_route(self, routespec: str, target: str, data: Any) -> None:
-        self._known[routespec] = {"routespec": routespec, "target": target, "data": data}
-
-    async def delete_route(self, routespec: str) -> None:
-        self._known.pop(routespec, None)
-
-    async def get_all_routes(self) -> dict[str, Any]:
-        return dict(self._known)
 
 
 class Ear(BaseHTTPRequestHandler):

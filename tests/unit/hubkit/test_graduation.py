@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 from hubkit import chart, claims, graduation, settings
+from hubkit.settings import Secrets
 from hubkit.volumes import SENTINEL
 
+from tests.unit.hubkit.test_kubernetes import SECRETS
 from tests.unit.test_settings_document import document
 from toolchain.commands.graduate import Home, move
 from toolchain.stacks.doors import Door
@@ -182,6 +184,8 @@ def test_who_is_asked_is_this_hub(
     file.write_text(json.dumps(document("local.happy.minimal.yaml")))
     monkeypatch.setattr(settings, "SETTINGS", file)
     monkeypatch.setattr(graduation, "STATE", tmp_path)
+    told = Secrets.model_validate(SECRETS)
+    monkeypatch.setattr(chart, "load_secrets", lambda: told)
     db = orm.new_session_factory(f"sqlite:///{tmp_path}/jupyterhub.sqlite")()
     db.add(orm.User(name="anna-b"))
     db.commit()
@@ -371,8 +375,16 @@ def test_a_hub_without_a_claim_of_homes_says_so(in_pod: Any) -> None:
         claims.homes(in_pod("c.KubeSpawner.volumes = []", claim="", folder=""), ["anna"])
 
 
+POSTGRES = "postgresql+psycopg2://hub:a-password@db.example.org/hub"
+
+
 def test_the_database_is_the_hubs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chart, "CONFIG", tmp_path / "jupyterhub_config.py")
+    told = Secrets.model_validate(SECRETS)
+    monkeypatch.setattr(chart, "load_secrets", lambda: told)
     assert chart.database(tmp_path) == f"sqlite:///{tmp_path}/jupyterhub.sqlite"
     chart.CONFIG.write_text("c = get_config()\nc.JupyterHub.db_url = 'postgresql://db/hub'")
     assert chart.database(tmp_path) == "postgresql://db/hub"
+    chart.CONFIG.unlink()
+    told = Secrets.model_validate(SECRETS | {"database_url": POSTGRES})
+    assert chart.database(tmp_path) == POSTGRES

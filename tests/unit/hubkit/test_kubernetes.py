@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from escapism import unescape
-from hubkit import configure as common
 from hubkit import events, kubernetes, names, on_docker, settings
 from hubkit.pods import PodSpawner
 from jupyterhub.app import JupyterHub
@@ -85,7 +84,7 @@ def test_services_reach_the_hub_where_the_network_policy_lets_them(told: Path) -
 def test_the_database_is_with_the_kept_files_and_copied_before_an_upgrade(told: Path) -> None:
     c = chart()
     kubernetes.configure(c)
-    assert c.JupyterHub.db_url == common.DATABASE
+    assert c.JupyterHub.db_url == f"sqlite:///{told}/jupyterhub.sqlite"
     assert (told / "version").exists()
     (told / "version").write_text("9.0.0 1")
     with pytest.raises(SystemExit, match="hub not started"):
@@ -105,7 +104,7 @@ def test_both_places_have_the_same_logins_pages_and_culling(told: Path) -> None:
     made = settings.Settings.model_validate(document("local.happy.minimal.yaml"))
     on_docker.configure(here, made, settings.load_secrets())
     kubernetes.configure(there)
-    differing = {"bind_url", "hub_bind_url", "hub_connect_ip", "concurrent_spawn_limit"}
+    differing = {"db_url", "bind_url", "hub_bind_url", "hub_connect_ip", "concurrent_spawn_limit"}
     differing |= {"proxy_class", "spawner_class", "services", "load_roles", "template_paths"}
     differing |= {"tornado_settings", "extra_handlers", "authenticator_class"}
     here.JupyterHub.template_vars.pop("work_together")  # groups' folders need a host

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bcrypt
 import pytest
 from hubkit import names
-from hubkit.login import discovery, oidc
+from hubkit.login import discovery, oidc, slowed
 from hubkit.login.class_page import CHANGED
+from hubkit.login.class_password import ClassPasswordAuthenticator
 from hubkit.login.roster import Roster, rows
 from hubkit.login.slowed import FREE, LONGEST, WrongPasswords
 from jupyterhub import orm
 from nativeauthenticator.orm import UserInfo
 from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
+from tornado import web
 
 ODD = ["o`brien", "..", "Ana Sá", "a b", "", "ü", "-x", "a" * 200, "x/y"]
 
@@ -124,6 +127,74 @@ def test_wrong_passwords_slow_one_name_down() -> None:
     wrong.note("anna", right=True)
     wrong.note("anna", right=False)
     assert wrong.wait("anna") == 0
+
+
+class Browser:
+    """As a handler shows one: an address, and cookies that it gives back."""
+
+    hub, settings = SimpleNamespace(base_url="/hub/"), {}
+
+    def __init__(self, address: str) -> None:
+        self.request = SimpleNamespace(remote_ip=address)
+        self._cookies: dict[str, bytes] = {}
+
+    def get_signed_cookie(self, name: str, max_age_days: float) -> bytes | None:
+        return self._cookies.get(name)
+
+    def set_signed_cookie(self, name: str, value: str, **_: Any) -> None:
+        self._cookies[name] = value.encode()
+
+
+def tries(login: Any, browser: Browser, name: str, word: str = "a guess") -> str | None:
+    """The name where it is let in, nothing where the password is wrong, or that one has to wait."""
+    loop = asyncio.new_event_loop()
+    try:
+        data = {"username": name, "password": word}
+        found = loop.run_until_complete(login.authenticate(browser, data))
+    except web.HTTPError as error:
+        return str(error.status_code)
+    finally:
+        loop.close()
+    return found["name"] if isinstance(found, dict) else found
+
+
+def of_a_class() -> Any:
+    return ClassPasswordAuthenticator(
+        user_password="bakery-lemon", admin_password="a" * 32, admin_users={"teacher"}
+    )
+
+
+def test_who_guesses_the_class_password_by_ever_new_names_has_to_wait() -> None:
+    login, outside, inside = of_a_class(), Browser("192.0.2.1"), Browser("192.0.2.2")
+    found = [tries(login, outside, f"student{number}") for number in range(32)]
+    assert found == [None] * ClassPasswordAuthenticator.free + ["429"] * 2
+    assert tries(login, outside, "another", "bakery-lemon") == "429"
+    assert tries(login, inside, "anna", "bakery-lemon") == "anna"
+    assert tries(login, outside, "teacher", "a" * 32) == "teacher"
+
+
+def test_a_class_behind_one_address_gets_in() -> None:
+    """Everybody mistypes the password once; who is in makes up for those before."""
+    login = of_a_class()
+    for number in range(40):
+        browser = Browser("192.0.2.1")
+        assert tries(login, browser, f"student{number}") is None
+        assert tries(login, browser, f"student{number}", "bakery-lemon") == f"student{number}"
+
+
+def test_who_guesses_from_many_addresses_has_to_wait_but_not_who_has_been_here() -> None:
+    login, teacher = of_a_class(), Browser("192.0.2.1")
+    assert tries(login, teacher, "teacher", "a" * 32) == "teacher"
+    for number in range(ClassPasswordAuthenticator.free_by_name):
+        assert tries(login, Browser(f"198.51.{number // 200}.{number % 200}"), "teacher") is None
+    assert tries(login, Browser("203.0.113.250"), "teacher") == "429"
+    assert tries(login, teacher, "teacher", "a" * 32) == "teacher"
+
+
+def test_addresses_of_one_network_count_together_in_ipv6_only() -> None:
+    assert slowed._network("2001:db8::1") == slowed._network("2001:db8::ffff:2")
+    assert slowed._network("2001:db8::1") != slowed._network("2001:db8:0:1::1")
+    assert slowed._network("192.0.2.1") != slowed._network("192.0.2.2")
 
 
 def test_old_wrong_passwords_are_forgotten() -> None:

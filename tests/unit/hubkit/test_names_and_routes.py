@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import json
+import os
 import re
+import struct
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -205,7 +211,7 @@ def proxy(file: Path) -> Any:
 
 def test_what_is_in_the_file_is_well_formed(tmp_path: Path) -> None:
     """Of an earlier release, too: its rules get today's form, and what has none is left out."""
-    file = tmp_path / "rules.toml"
+    earlier = tmp_path / "rules.toml"
     routes = {
         "router_anna": {"routespec": "/user/anna/", "data": {"user": "anna", "server_name": ""}},
         "router_plus": {"routespec": "/user/a%2Bb/", "data": {"user": "a+b", "server_name": ""}},
@@ -213,8 +219,8 @@ def test_what_is_in_the_file_is_well_formed(tmp_path: Path) -> None:
     }
     routers = {alias: {"rule": "old", "service": "s", "entryPoints": ["web"]} for alias in routes}
     routers["router_alone"] = routers["router_anna"]  # of no route
-    file.write_text(toml.dumps({"http": {"routers": routers}, "jupyterhub": {"routes": routes}}))
-    made = proxy(file)
+    earlier.write_text(toml.dumps({"http": {"routers": routers}, "jupyterhub": {"routes": routes}}))
+    made = proxy(tmp_path / "rules.yaml")
     loop = asyncio.new_event_loop()
     loop.run_until_complete(made._setup_traefik_dynamic_config())
     traefik, hub = made._dynamic_config_for_route(
@@ -222,7 +228,8 @@ def test_what_is_in_the_file_is_well_formed(tmp_path: Path) -> None:
     )
     loop.run_until_complete(made._apply_dynamic_config(traefik, hub))
     loop.close()
-    written = toml.loads(file.read_text())["http"]["routers"]
+    assert not earlier.exists()  # Traefik would have all of it twice
+    written = json.loads((tmp_path / "rules.yaml").read_text())["http"]["routers"]
     assert {key: each["rule"] for key, each in written.items() if key != "route_api"} == {
         "router_anna": "(PathPrefix(`/user/anna/`) || Path(`/user/anna`))",
         "router_plus": "(PathPrefix(`/user/a%2Bb/`) || Path(`/user/a%2Bb`))",
@@ -231,7 +238,7 @@ def test_what_is_in_the_file_is_well_formed(tmp_path: Path) -> None:
 
 
 def test_one_bad_name_leaves_the_routes_of_others_alone(tmp_path: Path) -> None:
-    made = proxy(tmp_path / "rules.toml")
+    made = proxy(tmp_path / "rules.yaml")
     spawner = SimpleNamespace(
         proxy_spec="/user/anna/my%20server/",
         server=SimpleNamespace(host="http://10.0.0.2:8888"),
@@ -244,6 +251,96 @@ def test_one_bad_name_leaves_the_routes_of_others_alone(tmp_path: Path) -> None:
     with pytest.raises(UnsafeRoute):
         loop.run_until_complete(made.add_user(user, "my server"))
     loop.close()
+
+
+# The file that Traefik reads
+
+
+def told(file: Path, *people: str) -> None:
+    """Routes of people who start at once, as a hub writes them."""
+
+    async def all_at_once() -> None:
+        made = proxy(file)
+        data = [{"user": name, "server_name": ""} for name in people]
+        routes = [
+            made._dynamic_config_for_route(f"/user/{d['user']}/", f"http://{d['user']}:8888", d)
+            for d in data
+        ]
+        await asyncio.gather(*(made._apply_dynamic_config(*route) for route in routes))
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(all_at_once())
+    loop.close()
+
+
+def known(file: Path) -> dict[str, str]:
+    """Where a hub that starts finds people's servers."""
+    loop = asyncio.new_event_loop()
+    found = loop.run_until_complete(proxy(file).get_all_routes())
+    loop.close()
+    return {route["data"]["user"]: route["target"] for route in found.values()}
+
+
+def test_the_file_is_not_written_on_the_hub_s_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To replace a file is to wait for the disk."""
+    replace, threads = os.replace, []
+
+    def replaced(*paths: Any) -> None:
+        threads.append(threading.current_thread().name.split("_")[0])
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    told(tmp_path / "hub.yaml", "anna")
+    assert set(threads) == {"state"}
+
+
+def test_a_hub_that_starts_knows_its_routes(tmp_path: Path) -> None:
+    told(tmp_path / "hub.yaml", "anna", "ben")
+    assert known(tmp_path / "hub.yaml") == {"anna": "http://anna:8888", "ben": "http://ben:8888"}
+
+
+def test_traefik_s_folder_changes_once_for_all_who_start(tmp_path: Path) -> None:
+    """Traefik reads all of it again, whatever changes: the more, the later a route counts."""
+    told(tmp_path / "hub.yaml", "anna")
+    libc = ctypes.CDLL(None)
+    watch = libc.inotify_init1(os.O_NONBLOCK)
+    libc.inotify_add_watch(watch, bytes(tmp_path), 0xFFF)  # whatever happens
+    told(tmp_path / "hub.yaml", "ben", "carla", "dan")
+    heard = os.read(watch, 10_000)
+    os.close(watch)
+    changed = [name for name, kind in events(heard) if kind & CHANGED]
+    assert changed == ["hub.yaml"] * len(changed)
+    assert 1 <= len(changed) <= 2  # the first, and those that came meanwhile
+    assert "jupyterhub" not in json.loads((tmp_path / "hub.yaml").read_text())
+    assert not list((tmp_path / "hub").glob("*.y*ml"))  # Traefik reads folders inside, too
+
+
+CHANGED = 0x002 | 0x040 | 0x080 | 0x100 | 0x200  # written, moved, made, deleted (linux/inotify.h)
+_EVENT = struct.Struct("iIII")
+
+
+def events(heard: bytes) -> Iterator[tuple[str, int]]:
+    at = 0
+    while at < len(heard):
+        _, kind, _, length = _EVENT.unpack_from(heard, at)
+        at += _EVENT.size + length
+        yield heard[at - length : at].rstrip(b"\0").decode(), kind
+
+
+@pytest.mark.parametrize("torn", ["routes.json", "hub.yaml"])
+def test_a_hub_that_was_killed_between_the_two_makes_up_for_it(tmp_path: Path, torn: str) -> None:
+    """What it has not told Traefik, or told otherwise, it doesn't take for told."""
+    file, routes = tmp_path / "hub.yaml", tmp_path / "hub" / "routes.json"
+    told(file, "anna")
+    older = {file: file.read_text(), routes: routes.read_text()}
+    told(file, "ben")
+    kept = next(path for path in older if path.name == torn)
+    kept.write_text(older[kept])
+    assert known(file) == {"anna": "http://anna:8888"}
+    (tmp_path / "hub.yaml").write_text("")
+    assert known(file) == {}
 
 
 # Addresses by another spelling

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hubkit import spawner
+from hubkit import spawner, turns
 from hubkit.settings import Limits
 
 GIB = 1024**3
@@ -21,6 +21,51 @@ LIMITS = Limits(
     shm_size=64,
     pids=100,
 )
+
+
+def test_who_takes_long_lets_the_next_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "HOLDS", 0.05)
+
+    async def both() -> None:
+        queue, second = turns.Turns(1), asyncio.Event()
+
+        async def slow() -> None:
+            async with queue.take("anna"):
+                await asyncio.wait_for(second.wait(), 10)
+
+        async def next_one() -> None:
+            async with queue.take("ben"):
+                second.set()
+
+        await asyncio.gather(slow(), next_one())
+        async with queue.take("carla"):  # each gives its turn back once
+            assert queue.must_wait("ben")
+
+    asyncio.new_event_loop().run_until_complete(both())
+
+
+def test_nobody_starts_two_servers_at_a_time() -> None:
+    async def two() -> list[str]:
+        queue, seen = turns.Turns(3), []
+        begun = asyncio.Event()
+
+        async def start(user: str, server: str) -> None:
+            async with queue.take(user):
+                seen.append(f"{server} begins")
+                begun.set()
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                seen.append(f"{server} is there")
+
+        first = asyncio.ensure_future(start("anna", "first"))
+        await begun.wait()
+        assert queue.must_wait("anna") and not queue.must_wait("ben")
+        await asyncio.gather(first, start("anna", "second"), start("ben", "other"))
+        return seen
+
+    seen = asyncio.new_event_loop().run_until_complete(two())
+    assert seen.index("other begins") < seen.index("first is there")
+    assert seen.index("first is there") < seen.index("second begins")
 
 
 def test_every_limit_reaches_the_engine() -> None:
@@ -42,6 +87,9 @@ def test_only_so_many_servers_start_at_a_time(monkeypatch: pytest.MonkeyPatch) -
         engine = SimpleNamespace(spawn=SimpleNamespace(concurrency=3, start_timeout=10))
         _waits = False
 
+        def __init__(self, name: str) -> None:
+            self.user = SimpleNamespace(name=name)
+
         async def _start_container(self) -> tuple[str, int]:
             nonlocal starting, most
             starting += 1
@@ -52,7 +100,7 @@ def test_only_so_many_servers_start_at_a_time(monkeypatch: pytest.MonkeyPatch) -
 
     async def all_at_once() -> list[Any]:
         nonlocal waited
-        servers = [Server() for _ in range(10)]
+        servers = [Server(f"user{number}") for number in range(10)]
         started = [asyncio.ensure_future(spawner.HubSpawner._in_turn(s)) for s in servers]  # type: ignore[arg-type]
         await asyncio.sleep(0)
         waited = sum(server._waits for server in servers)
@@ -64,4 +112,4 @@ def test_only_so_many_servers_start_at_a_time(monkeypatch: pytest.MonkeyPatch) -
     finally:
         loop.close()
     assert (most, waited) == (3, 7)
-    assert spawner._turns.__wrapped__(0)._value == (spawner.os.cpu_count() or 1) + 1
+    assert spawner._turns.__wrapped__(0)._free._value == (spawner.os.cpu_count() or 1) + 1

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import kept
+from .. import kept, pools
 
 FRESH = 3600.0  # seconds that a document is used without looking again
 
@@ -75,7 +75,8 @@ class Discovery:
                 return last
             raise NotFound(f"{address} does not answer: {error}") from None
         self._asked = time.monotonic()
-        kept.replace(self._copy, {"issuer": self._issuer, **asdict(found)})
+        copy = {"issuer": self._issuer, **asdict(found)}
+        await pools.run(pools.STATE, kept.replace, self._copy, copy)
         return found
 
     def _last_copy(self) -> Endpoints | None:

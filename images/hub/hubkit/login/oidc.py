@@ -17,7 +17,7 @@ from tornado.curl_httpclient import CurlAsyncHTTPClient
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Instance
 
-from .. import kept, names
+from .. import kept, names, pools
 from ..folders import STATE
 from ..settings import Oidc, Secrets, Settings
 from .discovery import Discovery, NotFound
@@ -202,13 +202,13 @@ class OidcAuthenticator(GenericOAuthenticator):
         known = self.oidc.everyone or self._has_domain(claims)
         known = known or await super().check_allowed(username, auth_model)
         if known:
-            self._require_own_name(username, claims)
+            await self._require_own_name(username, claims)
         return known
 
-    def _require_own_name(self, name: str, claims: dict[str, Any]) -> None:
+    async def _require_own_name(self, name: str, claims: dict[str, Any]) -> None:
         """Names can be given to another account some day; who comes first keeps the files."""
         subject = str(claims.get("sub") or claims.get("id") or "")
-        if not is_own(name, subject, STATE / SUBJECTS):
+        if not await pools.run(pools.STATE, is_own, name, subject, STATE / SUBJECTS):
             raise web.HTTPError(
                 403,
                 f"The name {name} belongs to another account of {self.oidc.name}, whose files are "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from pathlib import Path
@@ -13,12 +14,16 @@ from nativeauthenticator import NativeAuthenticator
 from nativeauthenticator.handlers import ChangePasswordHandler, LoginHandler
 from nativeauthenticator.orm import UserInfo
 from sqlalchemy.orm import Session
+from tornado import web
 from traitlets import Unicode
 
+from .. import pools
 from .slowed import SlowedLogins
 
 SHORTEST = 10  # characters of a password that somebody chooses
-FIRST_ROUNDS = 10  # of bcrypt; NativeAuthenticator takes 12 for what somebody chooses
+FIRST_ROUNDS = 10  # of bcrypt
+CHOSEN_ROUNDS = 12  # of what somebody chooses: NativeAuthenticator's number
+_LOOKED_AT = 72  # bytes: bcrypt never looked at more, and by now refuses it
 _CONSONANTS, _VOWELS = "bdfghjkmnprstvz", "aeiou"
 
 
@@ -44,6 +49,17 @@ def is_first(info: UserInfo) -> bool:
     Comparing the password itself takes 50 ms, half a minute for a large class.
     """
     return bytes(info.password).startswith(b"$2b$%02d$" % FIRST_ROUNDS)
+
+
+async def hashed(password: str, rounds: int = CHOSEN_ROUNDS) -> bytes:
+    """A password as it is kept. Takes a good part of a second, of another core than the hub's."""
+    given = password.encode()[:_LOOKED_AT]
+    return await pools.run(pools.PASSWORDS, bcrypt.hashpw, given, bcrypt.gensalt(rounds))
+
+
+async def is_right(password: str, kept: bytes) -> bool:
+    """Whether a password is the one that is kept."""
+    return await pools.run(pools.PASSWORDS, bcrypt.checkpw, password.encode()[:_LOOKED_AT], kept)
 
 
 def forget(db: Session, name: str) -> None:
@@ -76,8 +92,108 @@ class LoginForm(LoginHandler):
         """Renders a page."""
         return super().render_template(name, **{"sync": self._sync} | values)
 
+    async def post(self) -> None:
+        """NativeAuthenticator would look at a wrong password twice."""
+        told = {name: self.get_argument(name, strip=False) for name in self.request.arguments}
+        if user := await self.login_user(told):
+            self._jupyterhub_user = user  # for the log
+            self.redirect(self.get_next_url(user))
+            return
+        wrong = "Invalid username or password."
+        self.finish(await self._render(login_error=wrong, username=told["username"]))
 
-class PasswordsByName(SlowedLogins, NativeAuthenticator):
+
+class ChangePassword(ChangePasswordHandler):
+    """NativeAuthenticator's form for one's own password."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Says whether the new one holds from now on, or why not."""
+        asked = ("old_password", "new_password", "new_password_confirmation")
+        old, new, again = (self.get_body_argument(name, strip=False) for name in asked)
+        name = self.current_user.name
+        problem = await self.authenticator.change(name, old, new, again)
+        html = await self.render_template(
+            "change-password.html",
+            user_name=name,
+            result_message=problem or "Your password has been changed successfully!",
+            alert="alert-danger" if problem else "alert-success",
+        )
+        self.finish(html)
+
+
+class HashedAside(NativeAuthenticator):
+    """NativeAuthenticator whose hashes hold nobody up."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._keeping: set[asyncio.Task[None]] = set()
+
+    def first_password_of(self, name: str) -> str | None:
+        """The first password of whoever has one."""
+        return None
+
+    async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
+        """The name of whoever has the right password."""
+        name = self.normalize_username(data["username"])
+        info = await self._proven(name, data["password"])
+        if info is None or (info.has_2fa and not info.is_valid_token(data.get("2fa"))):
+            return None
+        if not info.is_authorized:
+            raise web.HTTPError(
+                403, f"User {name} has not been authorized by an administrator yet."
+            )
+        return str(name)
+
+    async def _proven(self, name: str, password: str) -> UserInfo | None:
+        """What is kept for a name, where the password is its own.
+
+        A first password is known without a hash. One is made of it, so that it stays when the key
+        changes, but nobody waits for that: a class that logs in at once would.
+        """
+        info, first = self.get_user(name), self.first_password_of(name)
+        has_first = first is not None and (info is None or is_first(info))
+        if first and has_first and hmac.compare_digest(first.encode(), password.encode()):
+            return info or self._kept_soon(name, first)
+        if info is not None and await is_right(password, bytes(info.password)):
+            return info
+        return None
+
+    def _kept_soon(self, name: str, first: str) -> UserInfo:
+        self._keeping.add(task := asyncio.ensure_future(self._keep_first(name, first)))
+        task.add_done_callback(self._keeping.discard)
+        return UserInfo(username=name, is_authorized=True)
+
+    async def _keep_first(self, name: str, first: str) -> None:
+        made = await hashed(first, FIRST_ROUNDS)
+        if UserInfo.find(self.db, name) is None:  # or it was changed meanwhile
+            self._keep(name, made)
+
+    def _keep(self, name: str, password: bytes) -> None:
+        self.db.add(UserInfo(username=name, password=password, is_authorized=True))
+        self.db.commit()
+
+    async def change(self, name: str, old: str, new: str, again: str) -> str | None:
+        """Gives somebody the password that they chose, or says why not."""
+        if await self._proven(name, old) is None:
+            return "Your current password was incorrect. Please try again."
+        if new != again:
+            return "Your new password didn't match the confirmation. Please try again."
+        if not self.is_password_strong(new):
+            return (
+                f"Your new password has to have {self.minimum_password_length} characters or more, "
+                "and not to be a common one."
+            )
+        made = await hashed(new)
+        if (info := self.get_user(name)) is None:
+            self._keep(name, made)
+        else:
+            info.password = made
+            self.db.commit()
+        return None
+
+
+class PasswordsByName(SlowedLogins, HashedAside):
     """NativeAuthenticator without its own counting of wrong passwords and its admin pages.
 
     (Those change things by GET, so a link in a notebook could; the class page has them instead.)
@@ -96,11 +212,7 @@ class PasswordsByName(SlowedLogins, NativeAuthenticator):
 
     def get_handlers(self, app: Any) -> list[tuple[str, Any]]:
         """Login, and changing one's own password."""
-        return [(r"/login", LoginForm), (r"/change-password", ChangePasswordHandler)]
-
-    def first_password_of(self, name: str) -> str | None:
-        """The first password of whoever has one."""
-        return None
+        return [(r"/login", LoginForm), (r"/change-password", ChangePassword)]
 
     def get_user(self, username: str) -> Any:
         """What is kept for a name, as it is now: `make roster RESET=…` writes beside the hub.
@@ -110,11 +222,4 @@ class PasswordsByName(SlowedLogins, NativeAuthenticator):
         info = super().get_user(username)
         if info is not None:
             self.db.refresh(info)
-            return info
-        name = self.normalize_username(username)
-        if (password := self.first_password_of(name)) is None:
-            return None
-        hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=FIRST_ROUNDS))
-        self.db.add(UserInfo(username=name, password=hashed, is_authorized=True))
-        self.db.commit()
-        return super().get_user(name)
+        return info

@@ -13,10 +13,21 @@ from tornado import web
 from .. import names
 from ..settings import Secrets, Settings
 from . import class_page
-from .passwords import PasswordsByName, add_pages, first_password, forget
+from .passwords import PasswordsByName, add_pages, first_password, forget, hashed
 from .roster import Roster, rows
 
 MOST_WAITING = 500  # accounts nobody has approved, so that nobody can fill the database
+
+
+class SignUp(SignUpHandler):
+    """NativeAuthenticator's form, which has the hash made before it asks for the account."""
+
+    async def post(self) -> None:
+        """Makes an account, or says why not."""
+        password = self.get_body_argument("signup_password", strip=False)
+        if self.authenticator.is_password_strong(password):
+            self.authenticator.ready = {password: await hashed(password)}
+        await super().post()
 
 
 class SignupAuthenticator(PasswordsByName):
@@ -27,6 +38,7 @@ class SignupAuthenticator(PasswordsByName):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.enable_signup = True
+        self.ready: dict[str, bytes] = {}  # the hash of the password of whoever signs up just now
 
     def first_password_of(self, name: str) -> str | None:
         """The admins': so nobody else can sign up by their names."""
@@ -36,26 +48,37 @@ class SignupAuthenticator(PasswordsByName):
 
     def get_handlers(self, app: Any) -> list[tuple[str, Any]]:
         """Signing up, and the class page, as well."""
-        own = [(r"/signup", SignUpHandler), *class_page.handlers()]
+        own = [(r"/signup", SignUp), *class_page.handlers()]
         return [*super().get_handlers(app), *own]
 
     def create_user(self, username: str, password: str, **infos: Any) -> Any:
         """An account, if its name can be one."""
-        names.require(self.normalize_username(username))
+        name = self.normalize_username(username)
+        names.require(name)
         waiting = self.db.query(UserInfo).filter_by(is_authorized=False).count()
         if waiting >= MOST_WAITING:
             raise web.HTTPError(503, "Too many accounts wait for approval. Tell your teacher.")
-        return super().create_user(username, password, **infos)
+        kept = self.ready.pop(password, None)
+        if kept is None or self.user_exists(name):
+            return None
+        try:
+            info = UserInfo(username=name, password=kept, is_authorized=self.open_signup, **infos)
+        except AssertionError:  # an e-mail address that is none
+            return None
+        self.db.add(info)
+        self.db.commit()
+        return info
 
     def user_exists(self, username: str) -> bool:
-        """Taken, too, is the name of whoever has files from another kind of login before."""
+        """Taken, too, are admins' names, and those of whoever has files from another login."""
         name = self.normalize_username(username)
-        return super().user_exists(name) or _has_been_here(self.db, name)
+        taken = name in self.admin_users or super().user_exists(name)
+        return taken or _has_been_here(self.db, name)
 
     def check_allowed(self, username: str, authentication: Any = None) -> bool:
         """Whether the teacher let this name in, and nobody removed it since."""
         info = self.get_user(username)
-        return info is not None and bool(info.is_authorized)
+        return username in self.admin_users if info is None else bool(info.is_authorized)
 
     async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> bool:
         """Ends the session of a name that was removed."""
