@@ -270,6 +270,21 @@ class JupyterHubHostArgs(Args):
         return self
 
     @model_validator(mode="after")
+    def _groups_of_a_provider_are_told(self) -> Self:
+        wanting = [name for name, group in self.files.groups.items() if group.provider_groups]
+        if wanting and self.login.kind is not LoginKind.oidc:
+            raise ValueError(
+                f"files.groups.{wanting[0]} has provider_groups, which go with login kind `oidc`; "
+                f"found `{self.login.kind.value}`: name `members`"
+            )
+        if wanting and self.login.oidc and not self.login.oidc.preset.has_groups:
+            raise ValueError(
+                f"files.groups.{wanting[0]} has provider_groups, and "
+                f"{self.login.oidc.preset.title} tells no groups: name `members`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _titles_differ(self) -> Self:
         for what, titles in (
             ("image", [image.title for image in self.images]),
