@@ -112,6 +112,13 @@ class Login(Document):
     oidc: Oidc | None = None
     lti13: Lti13 | None = None
 
+    @property
+    def provider(self) -> str | None:
+        """What tells the ids of accounts, where something does."""
+        if self.oidc:
+            return self.oidc.issuer or (self.oidc.endpoints and self.oidc.endpoints.token)
+        return self.lti13 and self.lti13.issuer
+
 
 class Limits(Document):
     """What one server may use, and what is kept for it (bytes, cores)."""

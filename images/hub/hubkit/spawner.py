@@ -20,11 +20,10 @@ from traitlets import Instance, default
 
 from . import admission, buckets, firewall, homes, labels, names, options, quota
 from .admission import NoRoom, Promise
-from .folders import HOMES, SCRATCH, SHARED
+from .folders import GROUPS, HOMES, SCRATCH, SHARED
 from .refused import refused
 from .settings import Engine, Group, Image, Limits, Settings, Volume
 
-GROUPS = ".groups"  # among the homes; no user's folder can be called so
 # In the home:
 CLOUD_STORAGE = "cloud-storage"  # buckets
 EXAMPLES = "examples"

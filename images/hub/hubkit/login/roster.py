@@ -34,6 +34,10 @@ class Roster:
         changes = self._read()
         return sorted((self._listed | changes["added"]) - changes["removed"] | self._admins)
 
+    def removed(self) -> set[str]:
+        """Who was taken off it on the class page."""
+        return self._read()["removed"]
+
     def add(self, name: str) -> None:
         """Puts a name on the roster."""
         self._write(name, add=name not in self._listed, remove=False)
