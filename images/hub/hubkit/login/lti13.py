@@ -19,7 +19,7 @@ from traitlets import Instance
 
 from .. import names
 from ..settings import LoginKind, Lti13, Secrets, Settings
-from .subjects import Subjects
+from .subjects import Subjects, refused
 
 PATIENCE = 10.0  # seconds for an answer of the platform
 KEYS_KEPT = 3600.0  # seconds; a key that isn't among them is asked for at once
@@ -109,11 +109,7 @@ class CourseAuthenticator(LTI13Authenticator):
         self._require_course(course)
         name = self.get_username(data)
         if not self._claim(name, str(data.get("sub") or "")):
-            raise web.HTTPError(
-                403,
-                f"The name {name} belongs to another account, whose files are here. Your teacher "
-                f"can give it to you: make roster RESET={name}",
-            )
+            raise refused(name)
         return {"name": name, "admin": self._is_admin(name, course), "auth_state": course}
 
     def _require_course(self, course: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from .. import names
 from ..folders import STATE
 from ..settings import LoginKind, Oidc, Secrets, Settings
 from .discovery import Discovery, NotFound
-from .subjects import Subjects
+from .subjects import Subjects, refused
 
 TOKEN_SCOPE = "custom:login-token"
 PATIENCE = 10.0  # seconds for an answer of the provider
@@ -204,11 +204,7 @@ class OidcAuthenticator(GenericOAuthenticator):
             return True
         known = await self._is_let_in(username, auth_model)
         if known and not self._claim(username, self._subject(auth_model)):
-            raise web.HTTPError(
-                403,
-                f"The name {username} belongs to another account of {self.oidc.name}, whose files "
-                f"are here. Your teacher can give it to you: make roster RESET={username}",
-            )
+            raise refused(username)
         return known
 
     async def _is_let_in(self, name: str, auth_model: Any) -> bool:

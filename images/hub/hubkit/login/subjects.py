@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tornado import web
+
 from .. import kept
 from ..folders import STATE
 from ..settings import LoginKind
 from .taken import Taken
 
 _FILES = {LoginKind.oidc: "oidc-subjects.json", LoginKind.lti13: "lti13-subjects.json"}
+
+
+def refused(name: str) -> web.HTTPError:
+    """The answer to somebody who comes by a name that isn't theirs."""
+    return web.HTTPError(
+        403,
+        f"The name {name} belongs to another account, or to files of somebody whom this hub no "
+        f"longer knows. Your teacher can give both to you: make roster RESET={name}",
+    )
 
 
 class Subjects:
