@@ -136,9 +136,9 @@ class JupyterHubHostArgs(Args):
         ["teacher"],
         description=(
             "Names with the admin page. With `oidc` and `lti13` name them, or leave it empty and "
-            "say whose groups or courses are admins."
+            "say whose groups or courses are admins. Nobody else is one."
         ),
-        change=HUB_REPLACED,
+        change=HUB_REPLACED + "; who is taken out is no admin any more",
     )
     login: LoginArgs = field(
         LoginArgs(), description="Who may log in, and how.", change=HUB_REPLACED

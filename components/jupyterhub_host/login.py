@@ -241,17 +241,17 @@ class LoginArgs(Args):
             "own machine. `roster`: a list of names, a password each. `signup`: people make "
             "accounts. `oidc`: they have one elsewhere. `lti13`: they come from a course."
         ),
-        change=HUB_REPLACED + "; homes are kept by name",
+        change=HUB_REPLACED + "; homes are kept by name; a server whose name may not come in ends",
     )
     users: list[UserName] = field(
         [],
         description="Names that may log in, with `roster`.",
-        change=HUB_REPLACED + "; a removed name is logged out, its files are kept",
+        change=HUB_REPLACED + "; a removed name is out, its server ends, its files are kept",
     )
     file: Path | None = field(
         None,
         description="CSV file of more names in its first column (a header `name` is skipped).",
-        change=HUB_REPLACED + "; a removed name is logged out, its files are kept",
+        change=HUB_REPLACED + "; a removed name is out, its server ends, its files are kept",
     )
     approval: bool = field(
         True,
