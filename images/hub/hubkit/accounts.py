@@ -10,13 +10,14 @@ import json
 import sys
 
 from jupyterhub import orm
+from nativeauthenticator.orm import UserInfo
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from . import chart, names
 from .folders import HOMES, STATE
 from .login import class_page, leaving
-from .login.passwords import UserInfo, forget
+from .login.passwords import forget
 from .login.roster import Roster, rows
 from .login.subjects import Subjects
 from .login.taken import Taken

@@ -115,9 +115,9 @@ class Login(Document):
     @property
     def provider(self) -> str | None:
         """What tells the ids of accounts, where something does."""
-        if self.oidc:
-            return self.oidc.issuer or (self.oidc.endpoints and self.oidc.endpoints.token)
-        return self.lti13 and self.lti13.issuer
+        if oidc := self.oidc:
+            return oidc.endpoints.token if oidc.endpoints else oidc.issuer
+        return self.lti13.issuer if self.lti13 else None
 
 
 class Limits(Document):

@@ -64,7 +64,7 @@ class SignupAuthenticator(PasswordsByName):
     def still_in(self) -> set[str]:
         """Who may be here now."""
         let_in = self.db.query(UserInfo.username).filter_by(is_authorized=True)
-        return {name for (name,) in let_in} | self.admin_users
+        return {*self.admin_users, *(name for (name,) in let_in)}
 
     def check_allowed(self, username: str, authentication: Any = None) -> bool:
         """Whether the teacher let this name in, and nobody removed it since."""
