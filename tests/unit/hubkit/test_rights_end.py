@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -24,6 +26,18 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> PeoplesHub:
     return PeoplesHub(tmp_path_factory.mktemp("rights"))
 
 
+def roster_of(hub: PeoplesHub) -> Roster:
+    """What the class page has changed, seen from beside the hub."""
+    return Roster(ROSTER["users"], ROSTER["admins"], hub.state)
+
+
+def key_of(hub: PeoplesHub, name: str) -> str:
+    """What somebody's cookies are good by."""
+    with closing(sqlite3.connect(hub.state / "jupyterhub.sqlite")) as db:
+        query = "SELECT cookie_id FROM users WHERE name = ?"
+        return str(db.execute(query, (name,)).fetchone()[0])
+
+
 def token_of(hub: PeoplesHub, name: str) -> str:
     return str(hub.ask("POST", f"/users/{name}/tokens").json()["token"])
 
@@ -32,13 +46,18 @@ def test_who_left_admins_is_none_after_a_start(hub: PeoplesHub) -> None:
     with hub.started(ROSTER):
         ben, teacher = hub.logged_in("ben"), hub.logged_in("teacher")
         assert hub.is_admin(ben) and hub.is_admin(teacher)
-        token = token_of(hub, "ben")
+        carla, token = hub.logged_in("carla"), token_of(hub, "ben")
+        before = key_of(hub, "carla")
         assert hub.ask("GET", "/users", token).status_code == 200
-    with hub.started(ROSTER | {"users": ["anna", "ben", "carla"], "admins": ["teacher"]}):
+    with hub.started(ROSTER | {"users": ["anna", "ben"], "admins": ["teacher"]}):
         assert hub.is_in(ben) and not hub.is_admin(ben)
         assert not hub.is_admin(hub.logged_in("ben"))
         assert hub.ask("GET", "/users", token).status_code == 403
         assert hub.is_admin(teacher)
+        # Off the list and on it again: not by what she had before.
+        wait_for(lambda: key_of(hub, "carla") != before, seconds=15)
+        Roster(["anna", "ben"], ["teacher"], hub.state).add("carla")
+        assert hub.is_in(hub.logged_in("carla")) and not hub.is_in(carla)
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +116,18 @@ def test_who_is_removed_has_no_server_any_more(roster: PeoplesHub) -> None:
     form = {"action": "remove", "name": "carla", "_xsrf": teacher._xsrf("/hub/")}
     teacher.session.post(f"{hub.url}/hub/class", data=form)
     wait_for(lambda: nothing_is_left(hub, "carla", carla, token), seconds=15)
-    Roster(ROSTER["users"], ROSTER["admins"], hub.state).add("carla")
+    roster_of(hub).add("carla")
     assert not hub.is_in(carla) and not hub.opens(token)  # not by what she had before
     assert hub.is_in(hub.logged_in("carla"))
+
+
+def test_a_server_of_a_name_that_is_not_on_the_list_ends(roster: PeoplesHub) -> None:
+    """However it came off: by hand in the stack file, too."""
+    hub = roster
+    anna, token = everything_of(hub, "anna")
+    roster_of(hub).remove("anna")
+    wait_for(lambda: nothing_is_left(hub, "anna", anna, token), seconds=15)
+    roster_of(hub).add("anna")
 
 
 def test_a_name_that_is_none_is_no_file(roster: PeoplesHub) -> None:
