@@ -51,11 +51,12 @@ class Course:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Keys)
 
     def send(
-        self, hub: str, email: str, role: str = LEARNER, page: str = "/hub", **changes: Any
+        self, hub: str, person: str, role: str = LEARNER, page: str = "/hub", **changes: Any
     ) -> requests.Response:
         """Somebody clicks the hub's link in the course: what their browser gets in the end.
 
         Args:
+            person: the address by which the platform knows them.
             page: where the link leads to.
             changes: other claims; None for one that isn't sent.
         """
@@ -72,11 +73,11 @@ class Course:
         claims = {
             "iss": self.url,
             "aud": CLIENT,
-            "sub": f"id-of-{email}",
+            "sub": f"id-of-{person}",
             "exp": int(time.time()) + 60,
             "iat": int(time.time()),
             "nonce": query["nonce"][0],
-            "email": email,
+            "email": person,
             f"{_CLAIM}/message_type": "LtiResourceLinkRequest",
             f"{_CLAIM}/version": "1.3.0",
             f"{_CLAIM}/deployment_id": DEPLOYMENT,

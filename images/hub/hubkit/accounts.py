@@ -66,7 +66,7 @@ def _roster(arguments: argparse.Namespace) -> None:
     listed = roster.names()
     if arguments.command == "reset":
         if settings.login.kind is LoginKind.signup and arguments.name not in listed:
-            _let_sign_up_again(db, arguments.name)
+            _let_sign_up_again(db, arguments.name, settings.login.approval)
             return
         _reset(db, roster, arguments.name)
         listed = [arguments.name]
@@ -87,7 +87,7 @@ def _reset(db: Session, roster: Roster, name: str) -> None:
     leaving.ask(name)
 
 
-def _let_sign_up_again(db: Session, name: str) -> None:
+def _let_sign_up_again(db: Session, name: str, approval: bool) -> None:
     taken = Taken()
     has_account = UserInfo.find(db, name) or orm.User.find(db, name)
     if not has_account and not taken.has_files(name):
@@ -95,7 +95,8 @@ def _let_sign_up_again(db: Session, name: str) -> None:
     taken.give(name)
     forget(db, name)
     leaving.ask(name)
-    print(f"{name}: whoever signs up by this name next gets its files, once you let them in.")
+    then = "once you let them in" if approval else "at once: see that it is the right one"
+    print(f"{name}: whoever signs up by this name next gets its files, {then}.")
 
 
 def _print(found: list[class_page.Row]) -> None:

@@ -118,10 +118,11 @@ class CourseAuthenticator(LTI13Authenticator):
             ("contexts", course["context"], self.lti.contexts),
         ):
             if not (found in wanted or (key == "contexts" and self.lti.every_course)):
+                told = f"`{found}` has to be among" if found else "the platform told none for"
                 raise web.HTTPError(
                     403,
-                    f"This hub isn't for your course. Your teacher can change that: {found!r} has "
-                    f"to be among jupyterhub:hub.login.lti13.{key}",
+                    "This hub isn't for the course that you come from. Your teacher can look: "
+                    f"{told} jupyterhub:hub.login.lti13.{key}",
                 )
 
     def _claim(self, name: str, subject: str) -> bool:
