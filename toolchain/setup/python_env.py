@@ -83,12 +83,16 @@ def _install(*words: str | Path) -> None:
 
 
 def _fetch(command: list[str | Path], what: str, env: Mapping[str, str] | None = None) -> None:
-    try:
-        run(command, what, cwd=paths.ROOT, env=env, source=network.PYPI)
-    except Failed as failed:
-        if found := _another_file(failed.printed):
-            raise Problem(found) from None
-        raise
+    for is_last in (False, True):
+        try:
+            return run(command, what, cwd=paths.ROOT, env=env, source=network.PYPI)
+        except Failed as failed:
+            found = _another_file(failed.printed)
+            if not found:
+                raise
+            # Before 25.1 pip takes half of a file that broke off for the whole: once more tells.
+            if is_last:
+                raise Problem(found) from None
 
 
 _UVS_WORDS = r"Hash mismatch for `([^`]+)`.*?Expected:\s+(.*?)\s+Computed:\s+(\S+)"
