@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import admins, collect, login, spelling
+from . import admins, collect, login, spelling, tokens
 from .folders import HOMES, STATE
 from .settings import Culling, LoginKind, Secrets, Settings
 
@@ -39,6 +39,7 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
     if settings.subdomains:
         c.JupyterHub.subdomain_host = settings.public_url
     spelling.mend()
+    tokens.end_with_servers()
     c.JupyterHub.allow_named_servers = settings.named_servers > 0
     c.JupyterHub.named_server_limit_per_user = settings.named_servers
     given = c.JupyterHub.get("tornado_settings", {})  # the chart's

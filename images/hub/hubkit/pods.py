@@ -14,11 +14,12 @@ from traitlets import default
 
 from . import events, names
 from .refused import refused
+from .tokens import OwnTokens
 
 LOOK_EVERY = 0.5  # seconds
 
 
-class PodSpawner(KubeSpawner):
+class PodSpawner(OwnTokens, KubeSpawner):
     """KubeSpawner that gives up early where waiting helps nobody, with the reason."""
 
     @default("http_timeout")

@@ -23,6 +23,7 @@ from .admission import NoRoom, Promise
 from .folders import HOMES, SCRATCH, SHARED
 from .refused import refused
 from .settings import Engine, Group, Image, Limits, Settings, Volume
+from .tokens import OwnTokens
 
 GROUPS = ".groups"  # among the homes; no user's folder can be called so
 # In the home:
@@ -57,7 +58,7 @@ def _quotas(limit: int | None) -> quota.Quotas:
     return quota.Quotas(limit)
 
 
-class HubSpawner(DockerSpawner):
+class HubSpawner(OwnTokens, DockerSpawner):
     """DockerSpawner with a list of images, limits, admission, kept homes and a closed network."""
 
     user_options: dict[str, str]
@@ -160,11 +161,12 @@ class HubSpawner(DockerSpawner):
 
     def run_post_stop_hook(self) -> Any:
         """After every end of a server, however it came: JupyterHub calls `stop` not for all."""
+        done = super().run_post_stop_hook()
         if self.engine.cloud_storage:
             # The database has this server until it is gone.
             mine = set() if self._has_another_server() else {names.escaped(self.user.name)}
             buckets.forget_all_but(self._who_has_a_server() - mine)
-        return super().run_post_stop_hook()
+        return done
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the page shows while a user waits."""
