@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
+from hubkit.tokens import OwnTokens
 from jupyterhub import orm
 
 from tests.unit.hubkit.hubs import Hub, running, settings
@@ -104,3 +106,18 @@ def test_nothing_of_it_is_left_in_the_database(hub: Hub, told: Told) -> None:
     db.close()
     assert notes == {f"Server at /user/{name}/" for name in GO_ON}
     assert {c for c in clients if "user" in c} == {f"jupyterhub-user-{n}" for n in GO_ON}
+
+
+def test_a_server_that_an_earlier_release_started_keeps_its_client() -> None:
+    """Or its users' browsers would be sent away at the hub's change."""
+
+    class Stock:
+        def __init__(self, client: str | None) -> None:
+            self.name, self.user = "lab", SimpleNamespace(name="anna")
+            known = client and SimpleNamespace(identifier=client)
+            self.orm_spawner = SimpleNamespace(oauth_client=known)
+
+    class Server(OwnTokens, Stock): ...
+
+    assert Server("jupyterhub-user-anna-lab").oauth_client_id == "jupyterhub-user-anna-lab"
+    assert Server(None).oauth_client_id == "jupyterhub-user-anna~lab"
