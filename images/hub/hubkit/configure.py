@@ -44,8 +44,7 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
     c.JupyterHub.named_server_limit_per_user = settings.named_servers
     given = c.JupyterHub.get("tornado_settings", {})  # the chart's
     c.JupyterHub.tornado_settings = given | {"cookie_options": _cookies(settings)}
-    if not settings.admin_access:
-        admins.close_servers()
+    admins.limit(settings.admin_access)
     c.JupyterHub.log_level = "INFO"
     # Without it JupyterHub waits up to half a minute for servers that are gone.
     c.JupyterHub.init_spawners_timeout = 5

@@ -22,6 +22,8 @@ LOOK_EVERY = 0.5  # seconds
 class PodSpawner(OwnTokens, KubeSpawner):
     """KubeSpawner that gives up early where waiting helps nobody, with the reason."""
 
+    delete_pvc = False  # whoever is deleted, maybe by mistake, finds the home again
+
     @default("http_timeout")
     def _while_it_may_start(self) -> int:
         """A started container answers at last: a busy node is no reason to end it before."""

@@ -229,6 +229,11 @@ class OidcAuthenticator(GenericOAuthenticator):
             info[_RENEW_AT] = time.time() + seconds * 0.75
         return info
 
+    async def get_authenticated_user(self, handler: Any, data: Any) -> Any:
+        """Of a login only what is needed later is kept."""
+        model = await super().get_authenticated_user(handler, data)
+        return _with_what_is_kept(model) if model else model
+
     async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> Any:
         """Tokens, groups and permission anew. A provider that is away ends nobody's session."""
         state = await user.get_auth_state()
@@ -242,7 +247,7 @@ class OidcAuthenticator(GenericOAuthenticator):
         except web.HTTPError as error:
             self.log.info("%s has to log in again: %s", user.name, error.log_message)
             return False
-        return model if await self.check_allowed(user.name, model) else False
+        return _with_what_is_kept(model) if await self.check_allowed(user.name, model) else False
 
     async def _model_now(self, state: dict[str, Any], handler: Any) -> dict[str, Any]:
         await self._ask(self._find())
@@ -278,6 +283,15 @@ class OidcAuthenticator(GenericOAuthenticator):
             raise
         except OSError as error:
             raise Away(str(error)) from None
+
+
+def _with_what_is_kept(model: dict[str, Any]) -> dict[str, Any]:
+    """Without what the provider told of the person, and what it proved it by."""
+    state = model["auth_state"]
+    kept_of_answer = ("access_token", "token_type", "refresh_token", _RENEW_AT)
+    answer = {k: v for k, v in state["token_response"].items() if k in kept_of_answer}
+    tokens = {key: state.get(key) for key in ("access_token", "refresh_token")}
+    return model | {"auth_state": tokens | {"token_response": answer}}
 
 
 def is_own(name: str, subject: str, file: Path) -> bool:
