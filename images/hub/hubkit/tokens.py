@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 _NOTE = "Server at "  # JupyterHub's, on the token that a server is given
 _NOTED = re.compile(rf"{_NOTE}/(.*/)?user/[^/]+/([^/]+/)?\Z")
+_SERVICES_NOTE = "generated at startup"
 _CLIENTS = "jupyterhub-user-"  # browsers' tokens are of the server's client
 
 _init_spawners = JupyterHub.init_spawners
@@ -69,6 +70,17 @@ def _whose(token: orm.APIToken) -> tuple[int, str]:
     return token.user_id, token.note
 
 
+def forget_services(db: Session, now: set[str]) -> int:
+    """Deletes the tokens that services had of earlier hubs: JupyterHub makes new ones only."""
+    kept = {found.id for found in (orm.APIToken.find(db, each) for each in now) if found}
+    made = db.query(orm.APIToken).filter_by(note=_SERVICES_NOTE)
+    gone = [each for each in made if each.id not in kept]
+    for each in gone:
+        db.delete(each)
+    db.commit()
+    return len(gone)
+
+
 def end_with_servers() -> None:
     """Before the hub answers anybody: tokens of servers that ended while no hub ran.
 
@@ -76,8 +88,9 @@ def end_with_servers() -> None:
     """
 
     async def init_spawners(hub: JupyterHub) -> Any:
-        if count := forget(hub.db):
-            hub.log.info("Deleted %d tokens of servers that are gone", count)
+        services = {each.api_token for each in hub._service_map.values() if each.api_token}
+        if count := forget(hub.db) + forget_services(hub.db, services):
+            hub.log.info("Deleted %d tokens of servers and services that are gone", count)
         return await _init_spawners(hub)
 
     JupyterHub.init_spawners = init_spawners

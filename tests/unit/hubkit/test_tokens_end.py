@@ -103,7 +103,9 @@ def test_nothing_of_it_is_left_in_the_database(hub: Hub, told: Told) -> None:
     db = orm.new_session_factory(hub.database)()
     notes = {t.note for t in db.query(orm.APIToken) if t.note.startswith("Server at /")}
     clients = {c.identifier for c in db.query(orm.OAuthClient)}
+    services = [t.service.name for t in db.query(orm.APIToken) if t.note == "generated at startup"]
     db.close()
+    assert services == ["idle-culler"]  # of this hub, and none of the one that was killed
     assert notes == {f"Server at /user/{name}/" for name in GO_ON}
     assert {c for c in clients if "user" in c} == {f"jupyterhub-user-{n}" for n in GO_ON}
 
