@@ -286,12 +286,16 @@ class OidcAuthenticator(GenericOAuthenticator):
 
 
 def _with_what_is_kept(model: dict[str, Any]) -> dict[str, Any]:
-    """Without what the provider told of the person, and what it proved it by."""
-    state = model["auth_state"]
-    kept_of_answer = ("access_token", "token_type", "refresh_token", _RENEW_AT)
-    answer = {k: v for k, v in state["token_response"].items() if k in kept_of_answer}
-    tokens = {key: state.get(key) for key in ("access_token", "refresh_token")}
-    return model | {"auth_state": tokens | {"token_response": answer}}
+    """Of a login only its tokens: not what the provider told of the person, and proved it by."""
+    return model | {"auth_state": _kept(model["auth_state"]["token_response"])}
+
+
+def _kept(answer: dict[str, Any]) -> dict[str, Any]:
+    """Of a provider's answer what it takes to ask again."""
+    needed = ("access_token", "token_type", "refresh_token", _RENEW_AT)
+    info = {key: answer[key] for key in needed if key in answer}
+    tokens = {key: answer.get(key) for key in ("access_token", "refresh_token")}
+    return tokens | {"token_response": info}
 
 
 def is_own(name: str, subject: str, file: Path) -> bool:
