@@ -161,12 +161,11 @@ class HubSpawner(OwnTokens, DockerSpawner):
 
     def run_post_stop_hook(self) -> Any:
         """After every end of a server, however it came: JupyterHub calls `stop` not for all."""
-        done = super().run_post_stop_hook()
         if self.engine.cloud_storage:
             # The database has this server until it is gone.
             mine = set() if self._has_another_server() else {names.escaped(self.user.name)}
             buckets.forget_all_but(self._who_has_a_server() - mine)
-        return done
+        return super().run_post_stop_hook()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What the page shows while a user waits."""

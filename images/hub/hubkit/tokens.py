@@ -40,11 +40,11 @@ class OwnTokens:
         user, name = self.user.name, self.name  # type: ignore[attr-defined]
         return f"{_CLIENTS}{quote(user)}~{quote(name)}"  # no name has a `~`
 
-    def run_post_stop_hook(self) -> Any:
-        """After every end of a server; JupyterHub calls `stop` not for all."""
+    def clear_state(self) -> None:
+        """After every end of a server, whatever failed at it, and before a start."""
         account = self.orm_spawner.user  # type: ignore[attr-defined]
         forget(inspect(account).session, account.id)
-        return super().run_post_stop_hook()  # type: ignore[misc]
+        super().clear_state()  # type: ignore[misc]
 
 
 def forget(db: Session, user: int | None = None) -> int:
