@@ -26,7 +26,6 @@ from tests.unit.test_settings_document import document
 
 TOKEN = "the-token-of-this-test-" + "0" * 20
 ROOT = Path(__file__).parents[3]
-CONFIG = "tests/unit/hubkit/a_hub.py"
 
 
 def free_port() -> int:
@@ -43,31 +42,45 @@ def settings(**changes: Any) -> dict[str, Any]:
     return dict(told)
 
 
+def wait_for(is_so: Callable[[], bool], seconds: float = 60, log: Path | None = None) -> None:
+    """Until something is so; or what the log says."""
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, log.read_text()[-4000:] if log else "it is not so"
+        time.sleep(0.1)
+
+
 class Hub:
-    """The hub's process, and what a client does with it."""
+    """The hub's process, and what a client does with it. Its folder outlives it."""
+
+    config = "tests/unit/hubkit/a_hub.py"
 
     def __init__(self, folder: Path, told: dict[str, Any]) -> None:
-        self.folder, self._port = folder, free_port()
+        self.folder = folder
         self.database = f"sqlite:///{folder}/jupyterhub.sqlite"
-        self.url = f"http://127.0.0.1:{self._port}/hub"
-        self.api = f"{self.url}/api"
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self.api = f"{self.url}/hub/api"
+        (folder / "heard").touch()
+        self.tell(told)
+
+    def tell(self, told: dict[str, Any], secrets: dict[str, str] = SECRETS) -> None:
+        """What it is to do from its next start on."""
         documents = {
             "settings": told,
-            "secrets": SECRETS,
+            "secrets": secrets,
             "token": TOKEN,
-            "hub": f"http://127.0.0.1:{self._port}",
+            "hub": self.url,
             "public": f"http://127.0.0.1:{free_port()}",
             "database": self.database,
         }
-        (folder / "heard").touch()
-        (folder / "told.json").write_text(json.dumps(documents))
+        (self.folder / "told.json").write_text(json.dumps(documents))
 
     def start(self) -> None:
         ours = f"{Path(hubkit.__file__).parents[1]}:{ROOT}"  # of this checkout
         own = {"TEST_FOLDER": str(self.folder), "PYTHONPATH": ours}
         with (self.folder / "log").open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / CONFIG)],
+                [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / self.config)],
                 cwd=self.folder,
                 env={**os.environ, **own},
                 stdout=log,
@@ -92,11 +105,8 @@ class Hub:
             return self.ask("GET", "/").ok
         return False
 
-    def wait_for(self, is_so: Callable[[], bool], seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not is_so():
-            assert time.monotonic() < end, self.log()
-            time.sleep(0.1)
+    def wait_for(self, is_so: Callable[[], bool]) -> None:
+        wait_for(is_so, log=self.folder / "log")
 
     def log(self) -> str:
         """The end of what the hub said."""
@@ -112,7 +122,7 @@ class Hub:
         answer = self.ask("POST", path)
         assert answer.ok or "already running" in answer.text, answer.text
 
-    def ready(self) -> set[str]:
+    def running(self) -> set[str]:
         """Servers that run, as `user` or `user/name`."""
         known = self.ask("GET", "/users?state=ready").json()
         return {
@@ -161,16 +171,16 @@ class Browser(requests.Session):
         self._hub = hub
 
     def log_in(self, name: str, password: str) -> None:
-        self.get(f"{self._hub.url}/login")
+        self.get(f"{self._hub.url}/hub/login")
         form = {"username": name, "password": password, "_xsrf": self.cookies["_xsrf"]}
-        answer = self.post(f"{self._hub.url}/login", data=form, allow_redirects=False)
+        answer = self.post(f"{self._hub.url}/hub/login", data=form, allow_redirects=False)
         assert answer.status_code == 302, answer.text
 
     def ask(self, method: str, path: str, **how: Any) -> requests.Response:
         """The hub's API, as a page of the hub asks it."""
-        self.get(f"{self._hub.url}/home")
+        self.get(f"{self._hub.url}/hub/home")
         headers = {"X-XSRFToken": self.cookies.get("_xsrf", path="/hub/") or ""}
-        headers["Referer"] = f"{self._hub.url}/admin"
+        headers["Referer"] = f"{self._hub.url}/hub/admin"
         return self.request(method, f"{self._hub.api}{path}", headers=headers, **how)
 
     def visit(self, owner: str, server: str = "") -> dict[str, str]:

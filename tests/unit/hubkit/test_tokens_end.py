@@ -36,7 +36,7 @@ class Told:
         for server in ("", "lab"):
             hub.start_server(NAMED, server)
         wanted = {AWAY, CRASHED, STUCK, STOPPED, ON, LIKE_IT, NAMED, f"{NAMED}/lab"}
-        hub.wait_for(lambda: hub.ready() == wanted)
+        hub.wait_for(lambda: hub.running() == wanted)
         for each in wanted:
             self.own[each] = hub.token(*each.split("/"))
             self.brought[each] = hub.browser(each.split("/")[0]).visit(*each.split("/"))["token"]

@@ -84,12 +84,12 @@ def opens_more(hub: Hub, heard: dict[str, Any]) -> list[str]:
 def test_who_owns_a_server_hears_nothing_that_opens_more(hub: Hub) -> None:
     for name in ("anna", "ben"):
         hub.start_server(name)
-    hub.wait_for(lambda: hub.ready() == {"anna", "ben"})
+    hub.wait_for(lambda: hub.running() == {"anna", "ben"})
     begun = time.monotonic()
     # Silence is idleness; a server's own word isn't.
-    hub.wait_for(lambda: hub.ready() == {"ben"})
+    hub.wait_for(lambda: hub.running() == {"ben"})
     while time.monotonic() < begun + 2.5 * TIMEOUT:
-        assert hub.ready() == {"ben"}
+        assert hub.running() == {"ben"}
         time.sleep(0.5)
     assert {each["user"] for each in hub.heard()} == {"anna", "ben"}  # the hub looked at the start
     for heard in hub.heard():
@@ -100,8 +100,8 @@ def test_who_owns_a_server_hears_nothing_that_opens_more(hub: Hub) -> None:
 def test_nor_does_one_in_a_groups_common_server(hub: Hub) -> None:
     """Neither from the hub, nor from a member who comes and goes."""
     anna = hub.browser("anna")
-    anna.get(f"{hub.url}/together/muons")
-    hub.wait_for(lambda: ACCOUNT in hub.ready())
+    anna.get(f"{hub.url}/hub/together/muons")
+    hub.wait_for(lambda: ACCOUNT in hub.running())
     brought = anna.visit(ACCOUNT)
     assert set(hub.opens(brought["token"])) == {
         f"access:servers!server={ACCOUNT}/",
@@ -117,10 +117,10 @@ def test_nor_does_one_in_a_groups_common_server(hub: Hub) -> None:
 
 def test_nobody_hears_of_what_is_collected_or_moved(hub: Hub) -> None:
     hub.start_server("ben")
-    hub.wait_for(lambda: "ben" in hub.ready())
+    hub.wait_for(lambda: "ben" in hub.running())
     before = len(hub.heard())
     teacher = hub.browser("teacher")
-    handed_in = zipfile.ZipFile(io.BytesIO(teacher.get(f"{hub.url}/collect").content))
+    handed_in = zipfile.ZipFile(io.BytesIO(teacher.get(f"{hub.url}/hub/collect").content))
     assert handed_in.namelist() == ["anna/sheet"]
     moved = json.loads(graduation(hub, "export"))
     assert {"anna", "ben", "teacher"} <= moved["users"].keys()
@@ -149,11 +149,11 @@ def test_the_hub_sends_a_browser_to_the_address_that_the_server_knows(hub: Hub) 
     """Whichever spelling it asks by: `+` and `@`, or their escapes."""
     name, own = "eve+1@x.it", "eve%2B1@x.it"
     hub.start_server(own)
-    hub.wait_for(lambda: name in hub.ready())
+    hub.wait_for(lambda: name in hub.running())
     token = hub.ask("POST", f"/users/{own}/tokens").json()["token"]
     for spelled in (name, own, "eve%2B1%40x.it"):
         answer = requests.get(
-            f"{hub.url}/user/{spelled}/lab?a=1",
+            f"{hub.url}/hub/user/{spelled}/lab?a=1",
             headers={"Authorization": f"token {token}"},
             allow_redirects=False,
             timeout=10,
