@@ -136,9 +136,9 @@ class JupyterHubHostArgs(Args):
         ["teacher"],
         description=(
             "Names with the admin page. With `oidc` and `lti13` name them, or leave it empty and "
-            "say whose groups or courses are admins."
+            "say whose groups or courses are admins. Nobody else is one."
         ),
-        change=HUB_REPLACED,
+        change=HUB_REPLACED + "; who is taken out is no admin any more",
     )
     login: LoginArgs = field(
         LoginArgs(), description="Who may log in, and how.", change=HUB_REPLACED
@@ -267,6 +267,21 @@ class JupyterHubHostArgs(Args):
             )
         if not self.admins and not self.login.has_other_admins:
             raise ValueError("somebody has to be an admin; give a name in `admins`")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_of_a_provider_are_told(self) -> Self:
+        wanting = [name for name, group in self.files.groups.items() if group.provider_groups]
+        if wanting and self.login.kind is not LoginKind.oidc:
+            raise ValueError(
+                f"files.groups.{wanting[0]} has provider_groups, which go with login kind `oidc`; "
+                f"found `{self.login.kind.value}`: name `members`"
+            )
+        if wanting and self.login.oidc and not self.login.oidc.preset.has_groups:
+            raise ValueError(
+                f"files.groups.{wanting[0]} has provider_groups, and "
+                f"{self.login.oidc.preset.title} tells no groups: name `members`"
+            )
         return self
 
     @model_validator(mode="after")

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints, model_validator
 
 from ..args import Args, Bytes, field
 from ..buckets.args import BucketArgs, BucketName, found_twice
 from .effects import HUB_REPLACED, NEXT_START
-from .login import UserName
+from .login import LoginArgs, LoginKind, UserName
 
 
 class GroupArgs(Args):
-    """People who work together: a folder `group-<name>` in their homes, which they all may write.
-
-    Members of the login provider's group of the same name belong to it as well.
-    """
+    """People who work together: a folder `group-<name>` in their homes, which all may write."""
 
     members: list[UserName] = field(
         [],
         description="Names of its members.",
         change=NEXT_START + "; files stay; one taken away ends the group's server, see `together`",
+    )
+    provider_groups: list[str] = field(
+        [],
+        description=(
+            "With `oidc`: groups of the provider whose members belong to it as well, by the "
+            "provider's names. Who decides there who is in them opens this folder. Default: none."
+        ),
+        change=NEXT_START + "; files stay; who is in no more loses the common server",
     )
     together: bool = field(
         False,
@@ -47,6 +52,15 @@ class GroupArgs(Args):
         if (self.image or self.size) and not self.together:
             raise ValueError("`image` and `size` are the common server's: add `together: true`")
         return self
+
+    def document(self, name: str, login: LoginArgs) -> dict[str, Any]:
+        """What the hub is told (hubkit.settings.Group).
+
+        With a provider JupyterHub's own groups are the provider's, which may be called anything;
+        else they are the admin page's, where the same name is meant.
+        """
+        hub_groups = self.provider_groups if login.kind is LoginKind.oidc else [name]
+        return self.model_dump(exclude={"provider_groups"}) | {"hub_groups": hub_groups}
 
 
 class ExamplesArgs(Args):

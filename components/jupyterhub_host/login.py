@@ -175,16 +175,56 @@ class Lti13Args(Args):
         ),
         change=HUB_REPLACED,
     )
+    deployments: list[str] = field(
+        min_length=1,
+        description=(
+            "Its `deployment id` of the hub, in quotes; several where it has one for each course. "
+            "Where it is wrong, who comes is told the right one."
+        ),
+        change=HUB_REPLACED + "; who comes from no other is out within five minutes",
+    )
+    contexts: list[str] = field(
+        [],
+        description=(
+            "Ids of the courses that may send people, in quotes: in Moodle the number in the "
+            "course's address. Where one is missing, who comes from there is told it."
+        ),
+        change=HUB_REPLACED + "; who comes from no other is out within five minutes",
+    )
+    every_course: bool = field(
+        False,
+        description="Every course of the platform may: whoever teaches one can let people in.",
+        change=HUB_REPLACED + "; with `false` others are out within five minutes",
+    )
     username_claim: str = field(
         "email",
-        description="What names are made from: `email`, `sub`, `custom_<field>`.",
+        description=(
+            "What names are made from: `email`, `sub`, `custom_<field>`. Who is told none, as "
+            "where the platform keeps addresses to itself, is told so and doesn't come in."
+        ),
         change=HUB_REPLACED + "; names and so homes are others",
     )
     teachers_are_admins: bool = field(
-        False, description="Whether the course's teachers are admins here.", change=HUB_REPLACED
+        False,
+        description="Whether teachers of the courses in `contexts` are admins here.",
+        change=HUB_REPLACED + "; `false` ends it for those who are",
     )
 
     _urls = matching(_URL, "authorize_url", "jwks_url", form="an address like https://…")
+
+    @model_validator(mode="after")
+    def _courses_are_named(self) -> Self:
+        if bool(self.contexts) is self.every_course:
+            raise ValueError(
+                "say which courses may send people: their ids in `contexts`, or `every_course: "
+                "true` for all of the platform, and not both"
+            )
+        if self.every_course and self.teachers_are_admins:
+            raise ValueError(
+                "with `every_course` whoever teaches anything there would be an admin: name "
+                "`contexts`, or the `admins` instead of `teachers_are_admins`"
+            )
+        return self
 
     def document(self) -> dict[str, Any]:
         """What the hub is told (hubkit.settings.Lti13)."""
@@ -201,17 +241,17 @@ class LoginArgs(Args):
             "own machine. `roster`: a list of names, a password each. `signup`: people make "
             "accounts. `oidc`: they have one elsewhere. `lti13`: they come from a course."
         ),
-        change=HUB_REPLACED + "; homes are kept by name",
+        change=HUB_REPLACED + "; homes are kept by name; a server whose name may not come in ends",
     )
     users: list[UserName] = field(
         [],
         description="Names that may log in, with `roster`.",
-        change=HUB_REPLACED + "; a removed name is logged out, its files are kept",
+        change=HUB_REPLACED + "; a removed name is out, its server ends, its files are kept",
     )
     file: Path | None = field(
         None,
         description="CSV file of more names in its first column (a header `name` is skipped).",
-        change=HUB_REPLACED + "; a removed name is logged out, its files are kept",
+        change=HUB_REPLACED + "; a removed name is out, its server ends, its files are kept",
     )
     approval: bool = field(
         True,

@@ -85,7 +85,9 @@ def settings_document(
             "cull_busy": args.culling.busy_kernels,
         },
         "files": {
-            "groups": {name: group.model_dump() for name, group in args.files.groups.items()},
+            "groups": {
+                name: group.document(name, args.login) for name, group in args.files.groups.items()
+            },
             "examples": examples,
             "disk_quota": None if args.files.disk_quota is None else int(args.files.disk_quota),
             "collect": args.files.collect,

@@ -12,10 +12,16 @@ from hubkit import names
 
 from tests.checkout import Checkout, running
 from tests.client import User, eventually, logged_in
-from tests.servers.course import CLIENT, TEACHER, Course, course
+from tests.servers.course import CLIENT, CONTEXT, DEPLOYMENT, TEACHER, Course, course
 
 ODD = "o`brien"  # a rule of the proxy has names between backticks
 SIGNUP = {"kind": "signup"}
+ADMINS = """
+from jupyterhub import orm
+db = orm.new_session_factory("sqlite:////srv/state/jupyterhub.sqlite")()
+named = {user.name for role in db.query(orm.Role).filter_by(name="admin") for user in role.users}
+print(sorted(named | {user.name for user in db.query(orm.User).filter_by(admin=True)}))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +131,21 @@ def in_course(hub: Checkout, teacher: User, platform: Course) -> Checkout:
         "authorize_url": f"{platform.url}/auth",
         "jwks_url": f"{platform.url}/keys",
         "client_id": CLIENT,
+        "deployments": [DEPLOYMENT],
+        "contexts": [CONTEXT],
         "teachers_are_admins": True,
     }
     hub.configure(hub={"admins": [], "login": {"kind": "lti13", "lti13": lti13}})
     printed = hub.make("up")
     assert f"{hub.url}/hub/lti13/oauth_callback" in printed
     return hub
+
+
+def test_who_left_admins_is_none_any_more(in_course: Checkout, teacher: User) -> None:
+    page = teacher.session.get(f"{in_course.url}/hub/admin", allow_redirects=False)
+    assert page.status_code in (302, 403)
+    known = in_course.container("hub").exec_run(["python3", "-c", ADMINS])
+    assert known.output == b"[]\n"
 
 
 def test_a_course_sends_its_people(in_course: Checkout, platform: Course) -> None:

@@ -107,6 +107,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, provider: Keycloak) -> Iterato
             "images": IMAGES,
             "sizes": SIZES,
             "named_servers": 1,
+            "files": {"groups": {"students": {}, "muons": {"provider_groups": ["students"]}}},
         },
         "secrets": {"oidc_client_secret": SECRET},
     }
@@ -194,6 +195,9 @@ print(json.dumps([first, token()]))
     environment = json.dumps(hub.server("anna").attrs["Config"]["Env"])
     assert first["access_token"] not in environment
     assert SECRET not in environment
+    # A provider's group of a folder's name opens nothing: the stack file says which one does.
+    folders = "import os; print([name for name in os.listdir() if name.startswith('group-')])"
+    assert anna.run(folders) == "['group-muons']"
     anna.stop()
 
 
@@ -210,6 +214,7 @@ def test_who_leaves_the_group_is_out_within_a_minute(hub: Checkout, provider: Ke
 
 
 def test_a_name_given_to_another_account_is_not_let_in(hub: Checkout, provider: Keycloak) -> None:
+    before = logged_in(hub, "anna")
     provider.admin("DELETE", f"/users/{provider.user('anna')['id']}")
     (again,) = [user for user in REALM["users"] if user["username"] == "anna"]
     provider.admin("POST", "/users", again)
@@ -218,6 +223,7 @@ def test_a_name_given_to_another_account_is_not_let_in(hub: Checkout, provider: 
     assert "belongs to another account" in page.text
     assert "make roster RESET=anna" in page.text
     hub.make("roster", "RESET=anna")
+    eventually("the session of the account before ends", lambda: not is_in(before), 15)
     assert is_in(logged_in(hub, "anna"))
 
 

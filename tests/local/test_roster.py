@@ -14,6 +14,10 @@ def passwords(hub: Checkout) -> dict[str, str]:
     return dict(rows)
 
 
+def is_in(user: User) -> bool:
+    return "/hub/login" not in user.session.get(f"{user.url}/hub/home").url
+
+
 def test_the_sheet_has_everybody(roster_hub: Checkout) -> None:
     assert set(passwords(roster_hub)) == {"anna", "ben", "teacher"}
     assert len(set(passwords(roster_hub).values())) == 3
@@ -29,21 +33,22 @@ def test_a_name_is_added_reset_and_removed(roster_hub: Checkout) -> None:
     assert "carla" in roster_hub.make("roster", "ADD=carla")
     first = passwords(roster_hub)["carla"]
     carla = logged_in(roster_hub.url, "carla", first)
+    carla.start()
     printed = roster_hub.make("roster", "RESET=carla")
+    eventually("the session by the old password ends", lambda: not is_in(carla), 20)
+    eventually("and the server", lambda: not roster_hub.has_server("carla"), 30)
     second = passwords(roster_hub)["carla"]
     assert second != first
     assert second in printed
     assert User(roster_hub.url, "carla").login(first).status_code != 302
     carla = logged_in(roster_hub.url, "carla", second)
-    assert carla.session.get(f"{roster_hub.url}/hub/home").status_code == 200
+    assert is_in(carla)
+    carla.start()
     roster_hub.make("roster", "REMOVE=carla")
+    eventually("the removed user's server ends", lambda: not roster_hub.has_server("carla"), 30)
     assert "carla" not in passwords(roster_hub)
     assert User(roster_hub.url, "carla").login(second).status_code != 302
-
-    def is_out() -> bool:
-        return "/hub/login" in carla.session.get(f"{roster_hub.url}/hub/home").url
-
-    eventually("the removed user's session ends", is_out, 60)
+    assert not is_in(carla)
 
 
 def test_a_password_changed_by_its_user_stays(roster_hub: Checkout) -> None:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 CLIENT = "hub-in-the-course"
+DEPLOYMENT, CONTEXT = "1", "57"
 _CLAIM = "https://purl.imsglobal.org/spec/lti/claim"
 TEACHER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Instructor"
 LEARNER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
@@ -34,8 +35,13 @@ class Course:
         public = json.loads(RSAAlgorithm.to_jwk(self._key.public_key()))
         keys = json.dumps({"keys": [public | {"kid": "1", "alg": "RS256", "use": "sig"}]}).encode()
 
+        self.keys_fetched, self.keys_delay = 0, 0.0  # how often, and seconds until they come
+        course = self
+
         class Keys(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                course.keys_fetched += 1
+                time.sleep(course.keys_delay)
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(keys)
@@ -44,13 +50,21 @@ class Course:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Keys)
 
-    def send(self, hub: str, email: str, role: str = LEARNER, **changes: Any) -> requests.Response:
-        """Somebody clicks the hub's link in the course: what their browser gets in the end."""
+    def send(
+        self, hub: str, person: str, role: str = LEARNER, page: str = "/hub", **changes: Any
+    ) -> requests.Response:
+        """Somebody clicks the hub's link in the course: what their browser gets in the end.
+
+        Args:
+            person: the address by which the platform knows them.
+            page: where the link leads to.
+            changes: other claims; None for one that isn't sent.
+        """
         browser = requests.Session()
         begin = {
             "iss": self.url,
             "login_hint": "7",
-            "target_link_uri": f"{hub}/hub",
+            "target_link_uri": f"{hub}{page}",
             "client_id": CLIENT,
         }
         asked = browser.post(f"{hub}/hub/lti13/oauth_login", data=begin, allow_redirects=False)
@@ -59,19 +73,21 @@ class Course:
         claims = {
             "iss": self.url,
             "aud": CLIENT,
-            "sub": f"id-of-{email}",
+            "sub": f"id-of-{person}",
             "exp": int(time.time()) + 60,
             "iat": int(time.time()),
             "nonce": query["nonce"][0],
-            "email": email,
+            "email": person,
             f"{_CLAIM}/message_type": "LtiResourceLinkRequest",
             f"{_CLAIM}/version": "1.3.0",
-            f"{_CLAIM}/deployment_id": "1",
+            f"{_CLAIM}/deployment_id": DEPLOYMENT,
+            f"{_CLAIM}/context": {"id": CONTEXT, "label": "PHYS"},
             f"{_CLAIM}/target_link_uri": f"{hub}/hub",
             f"{_CLAIM}/resource_link": {"id": "1"},
             f"{_CLAIM}/roles": [role],
         }
-        token = jwt.encode(claims | changes, self._key, "RS256", headers={"kid": "1"})
+        sent = {key: value for key, value in (claims | changes).items() if value is not None}
+        token = jwt.encode(sent, self._key, "RS256", headers={"kid": "1"})
         form = {"id_token": token, "state": query["state"][0]}
         answer = browser.post(query["redirect_uri"][0], data=form)
         answer.browser = browser  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hubkit import settings as read
@@ -11,6 +12,8 @@ from pydantic import ValidationError
 from components import config
 from components.errors import ConfigError
 from components.jupyterhub_host import settings as written
+from components.jupyterhub_host.files import GroupArgs
+from components.jupyterhub_host.login import LoginArgs
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -35,10 +38,21 @@ def document(name: str, on_docker: bool = True) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("on_docker", [True, False])
-@pytest.mark.parametrize("name", ["local.happy.minimal.yaml", "local.happy.full.yaml"])
+@pytest.mark.parametrize("name", ["minimal", "full", "course", "provider"])
 def test_the_hub_reads_what_the_component_writes(name: str, on_docker: bool) -> None:
-    made = document(name, on_docker)
+    made = document(f"local.happy.{name}.yaml", on_docker)
     assert read.Settings.model_validate(made).model_dump(mode="json") == made
+
+
+def test_a_provider_s_group_opens_a_folder_only_where_it_is_mapped() -> None:
+    def groups(name: str) -> dict[str, list[str]]:
+        made: Any = document(name)
+        return {group: told["hub_groups"] for group, told in made["files"]["groups"].items()}
+
+    # Anybody may make a group there that is called as one here.
+    assert groups("local.happy.provider.yaml") == {"muons": ["atlas/muons"], "pions": []}
+    admin_page: Any = GroupArgs().document("muons", LoginArgs())
+    assert admin_page["hub_groups"] == ["muons"]
 
 
 def test_the_hub_refuses_what_it_does_not_know() -> None:

@@ -15,6 +15,16 @@ from ..stacks.cluster import said
 from ..stacks.homes import Place, Seen, Side
 from ..stacks.stack import existing
 
+_NOT_SEEN = (
+    "Not moved: shared/ and folders of groups. A hub in a cluster doesn't see them: copy them by a "
+    "server, or where they are stored."
+)
+_STAYS = (
+    "Not moved, for they are the old hub's own: tokens that people made, first passwords, files of "
+    "shared/ that are in no folder, scratch-not-kept. Buckets are where they were. Who is an admin "
+    "and which groups there are is in the new stack file."
+)
+
 
 def arguments(parser: ArgumentParser) -> None:
     """What it takes besides the stack."""
@@ -40,6 +50,8 @@ def graduate(source: str, target: str, go: bool) -> None:
         refuse_shared(target, after)
         print(f"  {len(folders)} homes from {source} to {target}:")
         found = list(_found(away, here, before, after))
+        beside = _beside(away, here)
+        found += beside or []
         if not go:
             print(
                 "Nothing was changed. People should have stopped their servers on "
@@ -49,7 +61,7 @@ def graduate(source: str, target: str, go: bool) -> None:
         with step("Users, groups, roster"):
             here.hub.ask("import", given=told)
         left = [home.name for home in found if not move(away, here, home)]
-    _tell(source, target, left)
+    _tell(source, target, left, beside is not None)
 
 
 def refuse_shared(target: str, places: Mapping[str, Place]) -> None:
@@ -67,12 +79,17 @@ def refuse_shared(target: str, places: Mapping[str, Place]) -> None:
 
 @dataclass(frozen=True)
 class Home:
-    """Somebody's home: where it is, where it goes, and what is in it."""
+    """Somebody's home, or a folder beside homes: where it is, where it goes, and what is in it."""
 
     name: str
     before: Place
     after: Place
     known: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What is said while it moves."""
+        return self.name if self.before.rights else f"Home of {self.name}"
 
 
 def _found(
@@ -93,13 +110,23 @@ def _found(
             yield Home(name, place, after[name], known)
 
 
+def _beside(away: Side, here: Side) -> list[Home] | None:
+    """Folders of groups and of `shared/`, if both hubs have theirs on a Docker host."""
+    places = away.homes.beside()
+    if places is None or here.homes.beside() is None:
+        print(f"  {_NOT_SEEN}")
+        return None
+    print(f"  {len(places)} folders of groups and of shared/:")
+    return list(_found(away, here, places, places))
+
+
 def _inventory(seen: Seen | None) -> dict[str, Any] | None:
     return seen.inventory() if seen else None
 
 
 def move(away: Side, here: Side, home: Home) -> bool:
     """Copies a home and compares; whether both are the same now."""
-    with step(f"Home of {home.name}", counted=False) as current:
+    with step(home.title, counted=False) as current:
         old, new = away.homes.open(home.before), here.homes.open(home.after)
         if new.inventory() == home.known:
             current.result = "is there already"
@@ -126,13 +153,16 @@ def _copy(old: Seen, new: Seen) -> str | None:
     return said(done.stderr.decode(errors="replace")) if done.returncode else None
 
 
-def _tell(source: str, target: str, left: list[str]) -> None:
+def _tell(source: str, target: str, left: list[str], has_beside: bool) -> None:
     if left:
         raise Problem(
             f"Not moved: {', '.join(left)}, see above. The rest is done; the old hub is as it was. "
             "The same command goes on from here."
         )
+    moved = "Accounts and homes" + (", folders of groups and of shared/" if has_beside else "")
     print(
-        f"Everything is on {target}. {source} is as it was, for as long as you want it: "
+        f"{moved} are on {target}. {_STAYS}\n"
+        + ("" if has_beside else f"{_NOT_SEEN}\n")
+        + f"{source} is as it was, for as long as you want it: "
         f"make down STACK={source} stops it and keeps its data."
     )

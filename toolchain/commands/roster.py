@@ -33,7 +33,7 @@ def edit(name: str, add: str, remove: str, reset: str, sheet: str) -> None:
     """Changes the roster where asked to, then prints names and first passwords."""
     stack, _ = existing(name)
     kind = stack.facts["login"]
-    if kind == "oidc" and reset:
+    if kind in ("oidc", "lti13") and reset:
         for each in _names(reset):
             _in_hub(stack, "free", each)
         return

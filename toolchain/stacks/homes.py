@@ -18,12 +18,17 @@ from .stack import Stack
 
 @dataclass(frozen=True)
 class Place:
-    """Where a home is: a folder, in a cluster of a claim; `manifest` makes a user's own claim."""
+    """Where a home is: a folder, in a cluster of a claim; `manifest` makes a user's own claim.
+
+    What lies beside homes has `rights` of its own, and maybe another `volume` in the hub.
+    """
 
     folder: str
     claim: str | None = None
     owner: str | None = None
     manifest: Mapping[str, Any] | None = None
+    rights: str | None = None
+    volume: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,13 @@ class Seen:
     def unpacking(self) -> list[str]:
         """The command that makes it from an archive."""
         owner = ("--owner", self.place.owner) if self.place.owner else ()
-        return self.door.command(*self._words("unpack"), *owner)
+        rights = ("--mode", self.place.rights) if self.place.rights else ()
+        return self.door.command(*self._words("unpack"), *owner, *rights)
 
     def _words(self, what: str) -> tuple[str, ...]:
+        volume = ("--homes", self.place.volume) if self.place.volume else ()
         # Nothing marks a claim, and nothing has to: without it there would be no pod.
-        return (*(("--claim",) if self.place.claim else ()), what, self.place.folder)
+        return (*volume, *(("--claim",) if self.place.claim else ()), what, self.place.folder)
 
 
 class Homes(Protocol):
@@ -63,6 +70,9 @@ class Homes(Protocol):
 
     def open(self, place: Place) -> Seen:
         """The same; what it has to be on is made first."""
+
+    def beside(self) -> dict[str, Place] | None:
+        """Folders of groups and of `shared/`; None where the hub sees none of them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,11 @@ class OnDocker:
     def look(self, place: Place) -> Seen | None:
         """Behind the container's door."""
         return Seen(self.door, place)
+
+    def beside(self) -> dict[str, Place] | None:
+        """As they are called in a home."""
+        told = json.loads(self.door.ask("beside"))
+        return {name: Place(**place) for name, place in told.items()}
 
     def open(self, place: Place) -> Seen:
         """Behind the container's door."""
@@ -108,6 +123,10 @@ class InCluster:
                 raise Problem(f"{self.way.stack} has no claim {place.claim}: is the hub up?")
             self.way.ask("create", "--filename=-", given=json.dumps(place.manifest))
         return self._behind_pod(place)
+
+    def beside(self) -> dict[str, Place] | None:
+        """The hub's pod has no volumes of users', and `shared/` is a claim of its own."""
+        return None
 
     def _phase(self, place: Place) -> str:
         look = ("--ignore-not-found", "--output=jsonpath={.status.phase}")

@@ -8,16 +8,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
+from jupyterhub import orm
+from nativeauthenticator.orm import UserInfo
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from . import chart, kept
-from .folders import STATE
-from .login import class_page, oidc
+from . import chart, names
+from .folders import HOMES, STATE
+from .login import class_page, leaving
 from .login.passwords import forget
 from .login.roster import Roster, rows
+from .login.subjects import Subjects
+from .login.taken import Taken
 from .settings import LoginKind, load_secrets, load_settings
 
 
@@ -40,8 +43,10 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command line."""
     arguments = _arguments()
+    if not names.is_allowed(getattr(arguments, "name", "a")):
+        sys.exit(f"{arguments.name} is no name here. A name is {names.RULE}.")
     if arguments.command == "free":
-        _free(arguments.name, STATE / oidc.SUBJECTS)
+        _free(arguments.name)
     else:
         _roster(arguments)
 
@@ -55,9 +60,14 @@ def _roster(arguments: argparse.Namespace) -> None:
     db = sessionmaker(bind=create_engine(chart.database(STATE)))()
     if arguments.command in ("add", "remove"):
         getattr(roster, arguments.command)(arguments.name)
+        if arguments.name not in roster.names():
+            leaving.ask(arguments.name)
         return
     listed = roster.names()
     if arguments.command == "reset":
+        if settings.login.kind is LoginKind.signup and arguments.name not in listed:
+            _let_sign_up_again(db, arguments.name, settings.login.approval)
+            return
         _reset(db, roster, arguments.name)
         listed = [arguments.name]
     found = rows(db, key, roster, listed)
@@ -74,6 +84,19 @@ def _reset(db: Session, roster: Roster, name: str) -> None:
         sys.exit(f"{name} is not on the roster: {', '.join(roster.names())}")
     roster.reset(name)
     forget(db, name)
+    leaving.ask(name)
+
+
+def _let_sign_up_again(db: Session, name: str, approval: bool) -> None:
+    taken = Taken()
+    has_account = UserInfo.find(db, name) or orm.User.find(db, name)
+    if not has_account and not taken.has_files(name):
+        sys.exit(f"{name} is nobody's name here: whoever wants it can sign up by it.")
+    taken.give(name)
+    forget(db, name)
+    leaving.ask(name)
+    then = "once you let them in" if approval else "at once: see that it is the right one"
+    print(f"{name}: whoever signs up by this name next gets its files, {then}.")
 
 
 def _print(found: list[class_page.Row]) -> None:
@@ -83,11 +106,14 @@ def _print(found: list[class_page.Row]) -> None:
         print(f"{row.name:{width}}  {row.password:24}  {row.last_seen}")
 
 
-def _free(name: str, file: Path) -> None:
-    known = kept.read(file, {})
-    if name not in known:
+def _free(name: str) -> None:
+    subjects = Subjects(load_settings().login.kind)
+    known = subjects.known()
+    # In a cluster the hub doesn't see homes.
+    if name not in known and HOMES.is_dir() and not Taken().has_files(name):
         sys.exit(f"{name} never logged in here. Names: {', '.join(sorted(known)) or 'none'}")
-    kept.replace(file, {other: subject for other, subject in known.items() if other != name})
+    subjects.free(name)
+    leaving.ask(name)
     print(f"{name}: the next account that comes by this name gets its files.")
 
 

@@ -57,17 +57,6 @@ async def patch(self: UserAPIHandler, user_name: str) -> None:
             f"{user.name} can't be renamed: home, password and server would stay behind. Add the "
             "new name, and move the files.",
         )
-    if more := asked.keys() - {"admin"}:
+    if more := asked.keys() - {"admin"}:  # which login/rights.py has looked at
         raise web.HTTPError(400, f"This can't be changed here: {', '.join(sorted(more))}.")
-    if "admin" in asked:
-        _make_admin(self, user, asked["admin"])
     self.write(self.user_model(user))
-
-
-def _make_admin(handler: UserAPIHandler, user: Any, is_admin: bool) -> None:
-    if not handler.current_user.admin and (is_admin or user.admin):
-        raise web.HTTPError(403, "Only admins can say who is an admin.")
-    handler.log.info("%s setting admin=%s for %s", handler.current_user.name, is_admin, user.name)
-    user.admin = is_admin
-    roles.assign_default_roles(handler.db, entity=user)
-    handler.db.commit()

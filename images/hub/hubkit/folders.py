@@ -7,3 +7,4 @@ from pathlib import Path
 STATE = Path("/srv/state")
 HOMES, SHARED = Path("/srv/homes"), Path("/srv/shared")
 SCRATCH = Path("/srv/scratch")
+GROUPS = ".groups"  # among the homes; no user's folder can be called so

@@ -1,9 +1,9 @@
 """From one hub to another: accounts, and homes as streams. Never the database file.
 
-Run in each hub's container by `make graduate`: `python3 -m hubkit.graduation folders`, `export`,
-`import`, `claims`, and for a home `inventory FOLDER`, `pack FOLDER`, `unpack FOLDER`. In a cluster
-the last three run in a pod that has a claim of homes, for the hub's own has none. There a home may
-have a claim of its own: its folder is `.`, all of the claim.
+Run in each hub's container by `make graduate`: `python3 -m hubkit.graduation folders`, `beside`,
+`export`, `import`, `claims`, and for a home `inventory FOLDER`, `pack FOLDER`, `unpack FOLDER`. In
+a cluster the last three run in a pod that has a claim of homes, for the hub's own has none. There a
+home may have a claim of its own: its folder is `.`, all of the claim.
 """
 
 from __future__ import annotations
@@ -21,16 +21,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from . import names
-from .folders import HOMES, STATE
+from .folders import GROUPS, HOMES, SHARED, STATE
 from .volumes import SENTINEL
 
+if TYPE_CHECKING:  # of the hub; a pod that only has homes needs none of it
+    from .login.roster import Roster
+    from .login.subjects import Subjects
+    from .login.taken import Taken
+
+Told = dict[str, Any]
 _CHUNK = 1024**2
 _ALL = "."
 # At the top of a claim, and no user's: what a file system has, and a copy that isn't done yet.
 _COPYING, _COPIED = ".graduating", ".graduated"
+_PARTIAL = ".graduating-"  # no user's folder can be called so
 _NO_USERS = {"lost+found", _COPYING, _COPIED}
 
 
@@ -41,6 +48,29 @@ class Refused(Exception):
 def folders(people: Iterable[str]) -> dict[str, str]:
     """The folder of everybody's files: the same on every hub whose homes are on one volume."""
     return {name: names.escaped(name) for name in sorted(set(people))}
+
+
+def beside(homes: Path = HOMES, shared: Path = SHARED) -> dict[str, dict[str, str]]:
+    """What lies beside homes on a Docker host: folders of groups and of `shared/`, by their names
+    in a home."""
+    groups = {f"group-{path.name}": _place(path, homes) for path in _folders(homes / GROUPS)}
+    return groups | {f"shared/{path.name}": _place(path, shared) for path in _folders(shared)}
+
+
+def _folders(inside: Path) -> list[Path]:
+    found = sorted(inside.iterdir()) if inside.is_dir() else []
+    ours = [path for path in found if path.name in _NO_USERS or path.name.startswith(_PARTIAL)]
+    return [p for p in found if p not in ours and p.is_dir() and not p.is_symlink()]
+
+
+def _place(folder: Path, volume: Path) -> dict[str, str]:
+    status = folder.stat()
+    return {
+        "folder": str(folder.relative_to(volume)),
+        "volume": str(volume),
+        "owner": f"{status.st_uid}:{status.st_gid}",
+        "rights": oct(stat.S_IMODE(status.st_mode))[2:],
+    }
 
 
 # Homes
@@ -118,14 +148,19 @@ def there_is(home: Path, is_claim: bool = False) -> bool:
     return home.is_dir()
 
 
-def unpack(homes: Path, folder: str, given: IO[bytes], owner: tuple[int, int]) -> None:
+def unpack(
+    homes: Path, folder: str, given: IO[bytes], owner: tuple[int, int], mode: int = 0o700
+) -> None:
     """Reads a home from a tar archive. It appears whole or not at all; one that is there stays."""
     home = homes / folder
     if home.exists():
         raise Refused(_THERE.format(folder))
-    partial = home.with_name(f".graduating-{home.name}")  # no user's folder can be called so
+    if home.parent.name == GROUPS:
+        home.parent.mkdir(0o711, exist_ok=True)
+    partial = home.with_name(f"{_PARTIAL}{home.name}")
     _fill(partial, given)
     os.chown(partial, *owner)
+    os.chmod(partial, mode)
     os.rename(partial, home)
 
 
@@ -198,22 +233,34 @@ def _finish(member: tarfile.TarInfo, path: Path) -> None:
 # Accounts
 
 
-def export(db: Any, roster: Iterable[str]) -> dict[str, Any]:
-    """Who is here: users, groups with their members, who may come in, and chosen passwords."""
+def export(db: Any, roster: Roster, provider: str | None, subjects: dict[str, str]) -> Told:
+    """Who is here: users, groups with their members, who may come in, and chosen passwords.
+
+    Not who is an admin: that the new hub's stack file says.
+
+    Args:
+        provider: what told the ids of accounts (`subjects`), which mean nothing to another one.
+    """
     from jupyterhub import orm
 
     return {
-        "users": {user.name: {"admin": bool(user.admin)} for user in db.query(orm.User)},
+        "users": sorted(user.name for user in db.query(orm.User)),
         "groups": {
             group.name: sorted(user.name for user in group.users) for group in db.query(orm.Group)
         },
-        "roster": sorted(roster),
+        "roster": sorted(roster.names()),
+        "removed": sorted(roster.removed()),
         "passwords": _passwords(db),
+        "provider": provider,
+        "subjects": subjects,
     }
 
 
-def _passwords(db: Any) -> dict[str, str]:
-    """Hashes of the passwords that people chose; first ones are printed by the new hub."""
+def _passwords(db: Any) -> dict[str, dict[str, Any]]:
+    """Hashes of the passwords that people chose, and whether they were let in.
+
+    First ones are printed by the new hub.
+    """
     from nativeauthenticator.orm import UserInfo
     from sqlalchemy import inspect
 
@@ -221,31 +268,55 @@ def _passwords(db: Any) -> dict[str, str]:
 
     if not inspect(db.get_bind()).has_table(UserInfo.__tablename__):
         return {}
-    known = UserInfo.all_users(db)
-    return {i.username: b64encode(bytes(i.password)).decode() for i in known if not is_first(i)}
+    return {
+        info.username: {
+            "hash": b64encode(bytes(info.password)).decode(),
+            "let_in": bool(info.is_authorized),
+        }
+        for info in UserInfo.all_users(db)
+        if not is_first(info)
+    }
 
 
-def take(db: Any, told: dict[str, Any]) -> None:
-    """Brings users, groups and passwords into this hub; what is here already stays as it is."""
+def take(db: Any, told: Told, roster: Roster) -> None:
+    """Brings users, groups, roster and passwords into this hub; what is here stays as it is."""
     from jupyterhub import orm, roles
     from nativeauthenticator.orm import UserInfo
 
-    for name, known in told["users"].items():
-        if orm.User.find(db, name) is None:
-            user = orm.User(name=name, admin=known["admin"])
-            db.add(user)
-            # As for whom an admin adds: their servers may be started before they log in.
-            roles.assign_default_roles(db, entity=user)
+    here = {name for (name,) in db.query(orm.User.name)}
+    _take_roster(told, roster, here)
+    for name in set(told["users"]) - here:
+        user = orm.User(name=name)
+        db.add(user)
+        # As for whom an admin adds: their servers may be started before they log in.
+        roles.assign_default_roles(db, entity=user)
     db.commit()
     for name, members in told["groups"].items():
         group = orm.Group.find(db, name) or orm.Group(name=name)
         db.add(group)
         found = (orm.User.find(db, member) for member in members)
         group.users.extend(user for user in found if user and user not in group.users)
-    for name, password in told["passwords"].items():
+    for name, known in told["passwords"].items():
         if UserInfo.find(db, name) is None:
-            db.add(UserInfo(username=name, password=b64decode(password), is_authorized=True))
+            password = b64decode(known["hash"])
+            db.add(UserInfo(username=name, password=password, is_authorized=known["let_in"]))
     db.commit()
+
+
+def _take_roster(told: Told, roster: Roster, here: set[str]) -> None:
+    """Once for each name: what was changed here since is the new hub's."""
+    for name in set(told["roster"]) - set(roster.names()) - roster.removed():
+        roster.add(name)
+    for name in set(told["removed"]) - here:
+        roster.remove(name)
+
+
+def take_subjects(told: Told, provider: str | None, subjects: Subjects, taken: Taken) -> None:
+    """Whose each name is. Who is known by no id here gets name and files by the first login."""
+    known = told["subjects"] if told["provider"] == provider else {}
+    subjects.take(known)
+    for name in set(told["users"]) - subjects.known().keys():
+        taken.give(name)
 
 
 # The command line
@@ -259,6 +330,7 @@ def _arguments() -> argparse.Namespace:
     for command, text in (
         ("folders", "everybody's folder, as JSON"),
         ("claims", "in a cluster, where the homes are of those named on standard input, as JSON"),
+        ("beside", "folders of groups and of shared/, as JSON"),
         ("export", "accounts as JSON"),
         ("import", "takes accounts as JSON"),
     ):
@@ -272,6 +344,7 @@ def _arguments() -> argparse.Namespace:
         added.add_argument("folder")
         # As in the notebook image; the start of a server mends it for others.
         added.add_argument("--owner", type=_owner, default=(1000, 100))
+        added.add_argument("--mode", type=lambda text: int(text, 8), default=0o700)
     return parser.parse_args()
 
 
@@ -279,7 +352,9 @@ def main() -> None:
     """The command line."""
     given = _arguments()
     try:
-        if given.command in ("folders", "claims", "export", "import"):
+        if given.command == "beside":
+            print(json.dumps(beside()))
+        elif given.command in ("folders", "claims", "export", "import"):
             _accounts(given.command)
         else:
             _home(given)
@@ -299,7 +374,7 @@ def _home(given: argparse.Namespace) -> None:
         if is_claim:
             unpack_claim(home, sys.stdin.buffer, given.owner)
         else:
-            unpack(given.homes, given.folder, sys.stdin.buffer, given.owner)
+            unpack(given.homes, given.folder, sys.stdin.buffer, given.owner, given.mode)
 
 
 def _require_volume(homes: Path, is_claim: bool) -> None:
@@ -323,23 +398,27 @@ def _accounts(command: str) -> None:
 
     from . import chart
     from .login.roster import Roster
+    from .login.subjects import Subjects
+    from .login.taken import Taken
     from .settings import load_settings
 
     settings = load_settings()
     roster = Roster(settings.login.users, settings.login.admins)
     db = sessionmaker(bind=create_engine(chart.database(STATE)))()
+    provider = settings.login.provider
+    subjects = Subjects(settings.login.kind) if provider else None
     if command == "claims":
         print(json.dumps(_claims(db)))
         return
     if command != "import":
-        told = export(db, roster.names())
+        told = export(db, roster, provider, subjects.known() if subjects else {})
         homes = folders([*told["users"], *told["roster"]])
         print(json.dumps(homes if command == "folders" else told))
         return
     told = json.load(sys.stdin)
-    for name in set(told["roster"]) - set(roster.names()):
-        roster.add(name)
-    take(db, told)
+    if subjects:
+        take_subjects(told, provider, subjects, Taken())
+    take(db, told, roster)
 
 
 def _claims(db: Any) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
@@ -95,6 +95,9 @@ class Lti13(Document):
     authorize_url: str
     jwks_url: str
     client_id: str
+    deployments: list[str]
+    contexts: list[str]
+    every_course: bool
     username_claim: str
     teachers_are_admins: bool
 
@@ -108,6 +111,13 @@ class Login(Document):
     approval: bool = True  # of those who sign up
     oidc: Oidc | None = None
     lti13: Lti13 | None = None
+
+    @property
+    def provider(self) -> str | None:
+        """What tells the ids of accounts, where something does."""
+        if oidc := self.oidc:
+            return oidc.endpoints.token if oidc.endpoints else oidc.issuer
+        return self.lti13.issuer if self.lti13 else None
 
 
 class Limits(Document):
@@ -207,9 +217,14 @@ class Group(Document):
     """People with a folder, and maybe a server, in common."""
 
     members: list[str]
+    hub_groups: list[str]  # JupyterHub's, of the login's provider or the admin page
     together: bool
     image: str | None  # of the common server
     size: str | None
+
+    def has(self, user: Any) -> bool:
+        """Whether a user of JupyterHub's is a member."""
+        return user.name in self.members or any(g.name in self.hub_groups for g in user.groups)
 
 
 class Files(Document):

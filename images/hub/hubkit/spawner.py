@@ -20,12 +20,11 @@ from traitlets import Instance, default
 
 from . import admission, buckets, firewall, homes, labels, names, options, quota
 from .admission import NoRoom, Promise
-from .folders import HOMES, SCRATCH, SHARED
+from .folders import GROUPS, HOMES, SCRATCH, SHARED
 from .refused import refused
 from .settings import Engine, Group, Image, Limits, Settings, Volume
 from .tokens import OwnTokens
 
-GROUPS = ".groups"  # among the homes; no user's folder can be called so
 # In the home:
 CLOUD_STORAGE = "cloud-storage"  # buckets
 EXAMPLES = "examples"
@@ -285,12 +284,10 @@ class HubSpawner(OwnTokens, DockerSpawner):
         return {labels.DEPLOYMENT: self.settings.deployment, labels.ROLE: "user"}
 
     def _groups(self) -> list[str]:
-        """Groups that the user is in: by the stack file, or by the login's provider."""
+        """Groups that the user is in."""
         if group := names.group_of(self.user.name):
             return [group]
-        told = {group.name for group in self.user.groups}
-        groups = self.settings.files.groups
-        return [g for g, known in groups.items() if self.user.name in known.members or g in told]
+        return [name for name, known in self.settings.files.groups.items() if known.has(self.user)]
 
     @property
     def _common(self) -> Group | None:

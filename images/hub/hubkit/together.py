@@ -19,6 +19,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 
 from . import kept, names
+from .login import leaving
 from .settings import Settings
 
 VISITORS = "together.json"
@@ -91,10 +92,7 @@ class Together:
     def _is_member(self, user: Any, group: str) -> bool:
         """By the stack file, or by the login's provider or the admin page."""
         known = self._groups.get(group)
-        if known is None or user is None:
-            return False
-        told = {each.name for each in user.orm_user.groups}
-        return user.name in known.members or group in told
+        return known is not None and user is not None and known.has(user.orm_user)
 
     # Who isn't a member any more
 
@@ -160,18 +158,7 @@ class Together:
     async def _stop(self, hub: JupyterHub, group: str) -> bool:
         """Whether none of the members gone can be in the server any more."""
         account = hub.users.get(names.account(group))
-        if account is None or not account.active:
-            return True
-        spawner = account.spawners[""]
-        if spawner.pending:  # it can't be stopped just now; the next look does
-            return False
-        spawner._stop_pending = True  # before anything waits, as JupyterHub's own handler does
-        try:
-            await hub.proxy.delete_user(account, "")
-            await account.stop("")
-        finally:
-            spawner._stop_pending = False
-        return True
+        return account is None or not account.active or await leaving.stop(hub, account, "")
 
     def _visitors(self) -> dict[str, list[str]]:
         return dict(kept.read(self._file, {}))

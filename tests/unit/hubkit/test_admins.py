@@ -118,13 +118,6 @@ def test_what_the_admin_page_is_for_goes_on(ask: Ask, hub: Hub) -> None:
     assert ask("DELETE", "/users/carla").status_code == 204
 
 
-def test_an_admin_makes_admins(ask: Ask, hub: Hub) -> None:
-    for is_admin in (True, False):
-        changed = ask("PATCH", "/users/anna", json={"name": "anna", "admin": is_admin})
-        assert changed.json()["admin"] is is_admin
-        assert ("admin" in ask("GET", "/users/anna").json()["roles"]) is is_admin
-
-
 def test_one_who_is_no_admin_makes_none(hub: Hub) -> None:
     anna = hub.browser("anna")
     for who in ("anna", "ben"):

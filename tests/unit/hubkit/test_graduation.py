@@ -16,6 +16,10 @@ from typing import Any
 
 import pytest
 from hubkit import chart, claims, graduation, settings
+from hubkit.login.roster import Roster
+from hubkit.login.subjects import Subjects
+from hubkit.login.taken import Taken
+from hubkit.settings import LoginKind
 from hubkit.volumes import SENTINEL
 
 from tests.unit.test_settings_document import document
@@ -137,40 +141,119 @@ def test_sockets_and_pipes_are_left(home: Path) -> None:
         assert graduation.inventory(home) == before
 
 
-def test_accounts_arrive_and_what_is_there_stays(tmp_path: Path) -> None:
-    from hubkit.login.passwords import UserInfo
+@pytest.fixture
+def hubs(tmp_path: Path) -> tuple[Any, Any]:
+    """The databases of two."""
     from jupyterhub import orm, roles
     from nativeauthenticator.orm import Base
     from sqlalchemy.orm import sessionmaker
 
-    def hub(name: str) -> object:
+    def hub(name: str) -> Any:
         made = orm.new_session_factory(f"sqlite:///{tmp_path}/{name}.sqlite")()
         Base.metadata.create_all(made.get_bind())
         for role in roles.get_default_roles():
             roles.create_role(made, role)
         return sessionmaker(bind=made.get_bind())()
 
-    old, new = hub("old"), hub("new")
+    return hub("old"), hub("new")
+
+
+def roster(folder: Path, *listed: str) -> Roster:
+    folder.mkdir(exist_ok=True)
+    return Roster(listed, ["teacher"], folder)
+
+
+def test_accounts_arrive_and_what_is_there_stays(hubs: tuple[Any, Any], tmp_path: Path) -> None:
+    from hubkit.login.passwords import UserInfo
+    from jupyterhub import orm
+
+    old, new = hubs
     anna, ben = orm.User(name="anna", admin=True), orm.User(name="ben")
     muons = orm.Group(name="muons", users=[anna, ben])
-    old.add_all([anna, ben, muons])  # type: ignore[attr-defined]
-    for name, rounds in (("anna", 12), ("ben", 10)):  # ben's is a first password
-        info = UserInfo(username=name, password=b"$2b$%02d$hash" % rounds, is_authorized=True)
-        old.add(info)  # type: ignore[attr-defined]
-    old.commit()  # type: ignore[attr-defined]
-    new.add(orm.User(name="ben", admin=True))  # type: ignore[attr-defined]
-    new.commit()  # type: ignore[attr-defined]
-    told = graduation.export(old, ["anna", "ben"])
-    assert set(told["passwords"]) == {"anna"}
+    old.add_all([anna, ben, muons])
+    for name, rounds in (("anna", 12), ("ben", 10), ("out", 12)):  # ben's is a first password
+        info = UserInfo(username=name, password=b"$2b$%02d$hash" % rounds)
+        info.is_authorized = name != "out"
+        old.add(info)
+    old.commit()
+    new.add(orm.User(name="ben"))
+    new.commit()
+    told = graduation.export(old, roster(tmp_path / "o", "anna", "ben"), None, {})
+    assert set(told["passwords"]) == {"anna", "out"}
     for _ in range(2):  # again changes nothing
-        graduation.take(new, told)
-    users = {user.name: user.admin for user in new.query(orm.User)}  # type: ignore[attr-defined]
-    assert users == {"anna": True, "ben": True}
-    # The running hub would give them at a login only.
-    assert {role.name for role in orm.User.find(new, "anna").roles} == {"user", "admin"}
+        graduation.take(new, told, roster(tmp_path / "n"))
+    # Who is an admin there the new stack file says.
+    assert {user.name: user.admin for user in new.query(orm.User)} == {"anna": False, "ben": False}
+    # The running hub would give it at a login only.
+    assert {role.name for role in orm.User.find(new, "anna").roles} == {"user"}
     assert sorted(user.name for user in orm.Group.find(new, "muons").users) == ["anna", "ben"]
     assert UserInfo.find(new, "anna").password == b"$2b$12$hash"
+    assert UserInfo.find(new, "anna").is_authorized
+    assert not UserInfo.find(new, "out").is_authorized  # waits, or was kept out
     assert UserInfo.find(new, "ben") is None
+
+
+def test_who_was_taken_off_the_roster_is_off_the_new_one(
+    hubs: tuple[Any, Any], tmp_path: Path
+) -> None:
+    from jupyterhub import orm
+
+    old, new = hubs
+    old.add_all([orm.User(name=name) for name in ("anna", "ben", "carla")])
+    old.commit()
+    before = roster(tmp_path / "o", "anna", "ben")
+    before.remove("ben")
+    before.add("carla")
+    told = graduation.export(old, before, None, {})
+    after = roster(tmp_path / "n", "anna", "ben")
+    graduation.take(new, told, after)
+    assert after.names() == ["anna", "carla", "teacher"]
+    after.add("ben")  # what the teacher does there is not undone by the same command
+    after.remove("anna")
+    graduation.take(new, told, after)
+    assert after.names() == ["ben", "carla", "teacher"]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_name_stays_its_account_s_at_the_same_provider(tmp_path: Path, same: bool) -> None:
+    for folder in ("old", "homes/anna", "homes/ben"):
+        (tmp_path / folder).mkdir(parents=True)
+    taken = Taken(tmp_path, tmp_path / "homes")
+    subjects = Subjects(LoginKind.oidc, taken, tmp_path)
+    told = {"users": ["anna", "ben"], "provider": "https://iam/", "subjects": {"anna": "1"}}
+    graduation.take_subjects(told, "https://iam/" if same else "https://x/", subjects, taken)
+    assert subjects.claim("anna", "2", has_account=False) is not same
+    # Of whom no id came, the first login has the files, as the teacher has moved them.
+    assert subjects.claim("ben", "2", has_account=False)
+    assert not subjects.claim("ben", "3", has_account=True)
+
+
+def test_folders_of_groups_and_shared_arrive_with_their_rights(tmp_path: Path) -> None:
+    old, shared, new = (tmp_path / name for name in ("old", "old-shared", "new"))
+    for folder, mode in ((old / ".groups/muons", 0o2770), (shared / "data", 0o755)):
+        folder.mkdir(parents=True)
+        folder.chmod(mode)
+        (folder / "a.txt").write_text("theirs")
+    (old / "anna").mkdir()
+    (shared / "README").write_text("in no folder")
+    (shared / ".graduating-data").mkdir()  # of a run that was killed
+    new.mkdir()
+    (new / SENTINEL).touch()
+    found = graduation.beside(old, shared)
+    assert {name: place["rights"] for name, place in found.items()} == {
+        "group-muons": "2770",
+        "shared/data": "755",
+    }
+    for name, place in found.items():
+        packed = subprocess.run(
+            command(Path(place["volume"]), "pack", place["folder"]), capture_output=True, check=True
+        )
+        words = ("unpack", place["folder"], "--owner", place["owner"], "--mode", place["rights"])
+        subprocess.run(command(new, *words), input=packed.stdout, check=True)
+        arrived = new / place["folder"]
+        assert (arrived / "a.txt").read_text() == "theirs", name
+        assert oct(arrived.stat().st_mode & 0o7777)[2:] == place["rights"]
+    assert (new / ".groups").stat().st_mode & 0o777 == 0o711
 
 
 def test_who_is_asked_is_this_hub(

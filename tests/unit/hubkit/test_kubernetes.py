@@ -117,6 +117,18 @@ def test_both_places_have_the_same_logins_pages_and_culling(told: Path) -> None:
         assert {k: there[name].get(k) for k in common_part} == common_part
 
 
+def test_a_pod_may_ask_for_its_users_login_token(told: Path) -> None:
+    settings.SETTINGS.write_text(json.dumps(document("local.happy.provider.yaml", on_docker=False)))
+    settings.SECRETS.write_text(json.dumps(SECRETS | {"oidc_client_secret": "x"}))
+    c = chart()
+    kubernetes.configure(c)
+    spawner = PodSpawner(_mock=True, config=c)
+    own = "custom:login-token!user"
+    assert own in spawner.server_token_scopes
+    (user,) = (role for role in c.JupyterHub.load_roles if role["name"] == "user")
+    assert own in user["scopes"]
+
+
 def test_settings_of_one_place_are_refused_by_the_other(told: Path) -> None:
     with pytest.raises(ValueError, match="for Kubernetes"):
         on_docker.configure(Config(), settings.load_settings(), settings.load_secrets())

@@ -9,10 +9,13 @@ from typing import Any
 import bcrypt
 import pytest
 from hubkit import names
-from hubkit.login import discovery, oidc
+from hubkit.login import discovery
 from hubkit.login.class_page import CHANGED
 from hubkit.login.roster import Roster, rows
 from hubkit.login.slowed import FREE, LONGEST, WrongPasswords
+from hubkit.login.subjects import Subjects
+from hubkit.login.taken import Taken
+from hubkit.settings import LoginKind
 from jupyterhub import orm
 from nativeauthenticator.orm import UserInfo
 from sqlalchemy import create_engine
@@ -99,12 +102,43 @@ def test_discovery_refuses_a_document(tmp_path: Path, changes: dict[str, str], s
         found(Provider(**changes), tmp_path / "copy")
 
 
-def test_a_name_belongs_to_the_account_that_came_first(tmp_path: Path) -> None:
-    file = tmp_path / "subjects.json"
-    assert oidc.is_own("anna", "1", file)
-    assert oidc.is_own("anna", "1", file)
-    assert not oidc.is_own("anna", "2", file)
-    assert oidc.is_own("ben", "2", file)
+@pytest.fixture(params=[LoginKind.oidc, LoginKind.lti13])
+def subjects(request: pytest.FixtureRequest, tmp_path: Path) -> Subjects:
+    (tmp_path / "homes").mkdir()
+    return Subjects(request.param, Taken(tmp_path, tmp_path / "homes"), tmp_path)
+
+
+def test_a_name_belongs_to_the_account_that_came_first(subjects: Subjects) -> None:
+    assert subjects.claim("anna", "1", has_account=False)
+    assert subjects.claim("anna", "1", has_account=True)
+    assert not subjects.claim("anna", "2", has_account=True)
+    assert subjects.claim("ben", "2", has_account=False)
+    assert subjects.is_own("anna", "1") and not subjects.is_own("anna", "2")
+
+
+def test_an_account_without_an_id_has_no_name(subjects: Subjects) -> None:
+    assert not subjects.claim("anna", "", has_account=True)
+    assert not subjects.is_own("anna", "")
+
+
+def test_a_name_given_on_is_claimed_by_a_login_only(subjects: Subjects) -> None:
+    """The session that is left of the account before asks anew every minute."""
+    subjects.claim("anna", "1", has_account=False)
+    subjects.free("anna")
+    assert not subjects.is_own("anna", "1")
+    assert subjects.claim("anna", "2", has_account=True)
+    assert not subjects.claim("anna", "1", has_account=True)
+
+
+def test_a_home_that_is_left_of_a_lost_database_is_not_given_away(
+    subjects: Subjects, tmp_path: Path
+) -> None:
+    (tmp_path / "homes" / "anna-2er").mkdir()  # anna.r
+    assert not subjects.claim("anna.r", "1", has_account=False)
+    subjects.free("anna.r")
+    assert subjects.claim("anna.r", "1", has_account=False)
+    (tmp_path / "homes" / "ben").mkdir()
+    assert subjects.claim("ben", "2", has_account=True)  # he was here by another kind of login
 
 
 def test_wrong_passwords_slow_one_name_down() -> None:

@@ -82,7 +82,9 @@ def hub() -> Iterator[Any]:
 
 def together(hub: Any, state: Path, *members: str) -> Together:
     """As a hub starts: with the roles that the stack file wants."""
-    known = Group(members=list(members), together=True, image=None, size=None)
+    known = Group(
+        members=list(members), hub_groups=["at-the-provider"], together=True, image=None, size=None
+    )
     settings: Any = SimpleNamespace(files=SimpleNamespace(groups={"muons": known}))
     made = Together(settings, state)
     for role in made.roles():
@@ -124,7 +126,10 @@ def test_only_members_are_offered_it_and_let_in(hub: Any, tmp_path: Path) -> Non
 def test_one_of_the_providers_group_is_a_member(hub: Any, tmp_path: Path) -> None:
     them = together(hub, tmp_path)
     carla = hub.users.get("carla")
-    carla.orm_user.groups.append(orm.Group(name="muons"))
+    carla.orm_user.groups.append(orm.Group(name="muons"))  # of this name anybody may make one there
+    with pytest.raises(web.HTTPError, match="403"):
+        let_in(hub, them, "carla")
+    carla.orm_user.groups = [orm.Group(name="at-the-provider")]
     let_in(hub, them, "carla")
     carla.orm_user.groups = []
     look(hub, them)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hubkit import names
 from hubkit.login import KINDS, class_password, lti13, oidc, roster, signup
-from hubkit.settings import LoginKind, Oidc
+from hubkit.settings import LoginKind, Lti13, Oidc
 from tornado import web
 
 UNUSUAL = [
@@ -45,7 +45,8 @@ def told_by_a_provider(identity: str) -> str:
 
 
 def told_by_a_course(identity: str) -> str:
-    authenticator = lti13.CourseAuthenticator(username_key="email")
+    lti = Lti13.model_construct(username_claim="email", jwks_url="https://x/keys")
+    authenticator = lti13.CourseAuthenticator(lti=lti)
     return authenticator.get_username({"email": identity, "sub": "1"})
 
 

@@ -27,8 +27,9 @@ TOLD = {"users": {}, "groups": {}, "roster": list(FOLDERS), "passwords": {}}
 _DOOR = """\
 #!/bin/sh
 shift 3  # python3 -m hubkit.graduation
+[ "$1" = --homes ] && shift 2  # a container's path
 case $1 in
-  folders | export) cat {root}/$1.json ;;
+  folders | beside | export) cat {root}/$1.json ;;
   import) cat >{root}/imported.json ;;
   unpack) exec {python} -m hubkit.graduation --homes {root}/homes "$@" --owner {owner} ;;
   *) exec {python} -m hubkit.graduation --homes {root}/homes "$@" ;;
@@ -44,6 +45,7 @@ class Docker:
         self.homes.mkdir(parents=True)
         (self.homes / SENTINEL).touch()
         (root / "folders.json").write_text(json.dumps(FOLDERS))
+        (root / "beside.json").write_text("{}")
         (root / "export.json").write_text(json.dumps(TOLD))
         script = root / "into"
         script.write_text(_DOOR.format(root=root, python=sys.executable, owner=OWNER))
@@ -115,7 +117,9 @@ def test_homes_move_onto_a_claim_for_all(
     (looking,) = cluster.pods
     assert looking["spec"]["containers"][0]["volumeMounts"][0]["readOnly"]
     graduate("class", "facility", go=True)
-    assert "Everything is on facility" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Accounts and homes are on facility" in printed
+    assert "Not moved: shared/ and folders of groups" in printed
     assert cluster.imported() == TOLD
     assert (homes / "b-2erossi" / "notes.txt").read_text() == "his"
     assert (homes / "anna" / "link").is_symlink()
@@ -233,3 +237,24 @@ def test_a_hub_that_is_older_is_told(docker: Docker, cluster: FakeCluster) -> No
     (cluster.root / "refuses").write_text("error: argument command: invalid choice: 'claims'")
     with pytest.raises(Problem, match="facility is older than this command: make up STACK=facil"):
         graduate("class", "facility", go=False)
+
+
+def test_folders_of_groups_move_between_docker_hosts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = {name: Docker(tmp_path / name) for name in ("class", "facility")}
+    monkeypatch.setattr(doors, "on_docker", lambda found: sides[found.name].door)
+    monkeypatch.setattr(command, "existing", lambda name: (stack(name, "local"), {}))
+    fill(sides["class"].homes / "anna", "hers")
+    fill(sides["class"].homes / ".groups/muons", "theirs")
+    place = {"folder": ".groups/muons", "volume": "/srv/homes", "owner": OWNER, "rights": "770"}
+    (sides["class"].root / "beside.json").write_text(json.dumps({"group-muons": place}))
+    graduate("class", "facility", go=False)
+    assert "group-muons: 1 files" in capsys.readouterr().out
+    graduate("class", "facility", go=True)
+    printed = capsys.readouterr().out
+    assert "Accounts and homes, folders of groups and of shared/ are on facility" in printed
+    assert "tokens that people made" in printed and "Everything" not in printed
+    moved = sides["facility"].homes / ".groups/muons"
+    assert (moved / "notes.txt").read_text() == "theirs"
+    assert moved.stat().st_mode & 0o777 == 0o770

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from jupyterhub import orm
 from jupyterhub.apihandlers.base import APIHandler
 from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthLoginHandler
@@ -17,14 +17,16 @@ from tornado.curl_httpclient import CurlAsyncHTTPClient
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets import Instance
 
-from .. import kept, names
+from .. import names
 from ..folders import STATE
-from ..settings import Oidc, Secrets, Settings
+from ..settings import LoginKind, Oidc, Secrets, Settings
 from .discovery import Discovery, NotFound
+from .subjects import Subjects, refused
 
-SUBJECTS = "oidc-subjects.json"
 TOKEN_SCOPE = "custom:login-token"
 PATIENCE = 10.0  # seconds for an answer of the provider
+# Of a provider that is too busy: it says nothing about who asks.
+_NOT_NOW = {408, 429}
 _RENEW_AT = "renew_at"  # in the token's document: when it should be exchanged for a new one
 
 
@@ -99,6 +101,8 @@ class OidcAuthenticator(GenericOAuthenticator):
         self._discovery = Discovery(
             self.oidc.issuer or "", self._fetch_json, STATE / "oidc-discovery.json"
         )
+        self._subjects = Subjects(LoginKind.oidc)
+        self._asking: dict[str, asyncio.Future[Any]] = {}  # about whom, for all who want to know
         self._redirect_is_known = False
         self.custom_403_message = (
             f"{self.oidc.name} knows you, but nobody let you into this hub. Ask your teacher."
@@ -198,22 +202,29 @@ class OidcAuthenticator(GenericOAuthenticator):
         """Whether one of the stack's rules lets this person in, and the name is theirs."""
         if auth_model is None:
             return True
-        claims = auth_model["auth_state"][self.user_auth_state_key]
-        known = self.oidc.everyone or self._has_domain(claims)
-        known = known or await super().check_allowed(username, auth_model)
-        if known:
-            self._require_own_name(username, claims)
+        known = await self._is_let_in(username, auth_model)
+        if known and not self._claim(username, self._subject(auth_model)):
+            raise refused(username)
         return known
 
-    def _require_own_name(self, name: str, claims: dict[str, Any]) -> None:
+    async def _is_let_in(self, name: str, auth_model: Any) -> bool:
+        claims = auth_model["auth_state"][self.user_auth_state_key]
+        known = self.oidc.everyone or self._has_domain(claims)
+        return known or bool(await super().check_allowed(name, auth_model))
+
+    def _subject(self, auth_model: Any) -> str:
+        claims = auth_model["auth_state"][self.user_auth_state_key]
+        return str(claims.get("sub") or claims.get("id") or "")
+
+    def _claim(self, name: str, subject: str) -> bool:
         """Names can be given to another account some day; who comes first keeps the files."""
-        subject = str(claims.get("sub") or claims.get("id") or "")
-        if not is_own(name, subject, STATE / SUBJECTS):
-            raise web.HTTPError(
-                403,
-                f"The name {name} belongs to another account of {self.oidc.name}, whose files are "
-                f"here. Your teacher can give it to you: make roster RESET={name}",
-            )
+        known = orm.User.find(self.db, name)
+        was_here = known is not None and known.last_activity is not None
+        return self._subjects.claim(name, subject, was_here)
+
+    async def told_admin(self, user: Any) -> bool:
+        """Whether the provider's groups made somebody an admin, when it was last asked."""
+        return bool({group.name for group in user.groups} & self.admin_groups)
 
     def _has_domain(self, claims: dict[str, Any]) -> bool:
         domain = str(claims.get("email") or "").rpartition("@")[2].lower()
@@ -235,53 +246,75 @@ class OidcAuthenticator(GenericOAuthenticator):
         return _with_what_is_kept(model) if model else model
 
     async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> Any:
-        """Tokens, groups and permission anew. A provider that is away ends nobody's session."""
+        """Tokens, groups and permission anew. A provider that is away ends nobody's session.
+
+        Once for all who ask at the same time: most providers take the token that makes new ones
+        once, and end the login when it comes again.
+        """
+        if user.name not in self._asking:
+            asking = asyncio.ensure_future(self._refresh(user, handler))
+            self._asking[user.name] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(user.name))
+        # A browser that goes away ends its own question only.
+        return await asyncio.shield(self._asking[user.name])
+
+    async def _refresh(self, user: Any, handler: Any) -> Any:
         state = await user.get_auth_state()
         if not state:
             return False
         try:
-            model = await self._model_now(state, handler)
+            model = await self._model_now(user, state, handler)
         except Away as error:
             self.log.warning("%s can't be asked about %s: %s", self.oidc.name, user.name, error)
             return True
         except web.HTTPError as error:
             self.log.info("%s has to log in again: %s", user.name, error.log_message)
             return False
-        return _with_what_is_kept(model) if await self.check_allowed(user.name, model) else False
+        # By the one who logged in: a session that is left over claims no name.
+        is_own = self._subjects.is_own(user.name, self._subject(model))
+        if not is_own or not await self._is_let_in(user.name, model):
+            return False
+        model["admin"] = bool(model["admin"])  # None would be: as before
+        model = _with_what_is_kept(model)
+        await user.save_auth_state(model["auth_state"])  # before anybody asks anew
+        return model
 
-    async def _model_now(self, state: dict[str, Any], handler: Any) -> dict[str, Any]:
+    async def _model_now(self, user: Any, state: dict[str, Any], handler: Any) -> dict[str, Any]:
         await self._ask(self._find())
         info = state["token_response"]
         if info.get(_RENEW_AT, float("inf")) < time.time():
-            info = await self._renewed(state, handler)
+            info = await self._renewed(user, state, handler)
         try:
             model: dict[str, Any] = await self._ask(self._token_to_auth_model(info))
         except web.HTTPError:  # ended before its time
-            info = await self._renewed(state, handler)
+            info = await self._renewed(user, state, handler)
             model = await self._ask(self._token_to_auth_model(info))
         return model
 
-    async def _renewed(self, state: dict[str, Any], handler: Any) -> dict[str, Any]:
+    async def _renewed(self, user: Any, state: dict[str, Any], handler: Any) -> dict[str, Any]:
+        """A new token, kept at once: the one that it was made with is no good any more."""
         refresh = state.get("refresh_token")
         if not refresh:
             raise web.HTTPError(403, "the login's token has ended")
         params = self.build_refresh_token_request_params(refresh)
-        info: dict[str, Any] = await self._ask(self.get_token_info(handler, params))
-        return {"refresh_token": refresh} | info
+        told: dict[str, Any] = await self._ask(self.get_token_info(handler, params))
+        info = {"refresh_token": refresh} | told
+        await user.save_auth_state(_kept(info))
+        return info
 
     async def _ask(self, question: Any) -> Any:
         """Tells a provider that is away from one that refuses."""
         try:
             return await question
         except HTTPClientError as error:
-            if 400 <= error.code < 500:
+            if 400 <= error.code < 500 and error.code not in _NOT_NOW:
                 raise web.HTTPError(403, str(error)) from None
             raise Away(str(error)) from None
         except web.HTTPError as error:
             if error.status_code >= 500:
                 raise Away(str(error.log_message)) from None
             raise
-        except OSError as error:
+        except (OSError, ValueError) as error:  # no connection, or an answer that is no JSON
             raise Away(str(error)) from None
 
 
@@ -296,15 +329,6 @@ def _kept(answer: dict[str, Any]) -> dict[str, Any]:
     info = {key: answer[key] for key in needed if key in answer}
     tokens = {key: answer.get(key) for key in ("access_token", "refresh_token")}
     return tokens | {"token_response": info}
-
-
-def is_own(name: str, subject: str, file: Path) -> bool:
-    """Whether the name is this account's; the first one who comes by a name has it."""
-    known = kept.read(file, {})
-    if name in known:
-        return bool(known[name] == subject)
-    kept.replace(file, known | {name: subject})
-    return True
 
 
 def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
@@ -334,4 +358,5 @@ def _let_servers_ask(c: Any) -> None:
     c.JupyterHub.custom_scopes = {TOKEN_SCOPE: {"description": "Get one's own login token"}}
     own = f"{TOKEN_SCOPE}!user"
     c.JupyterHub.load_roles += [{"name": "user", "scopes": ["self", own]}]
-    c.HubSpawner.server_token_scopes = ["users:activity!user", "access:servers!server", own]
+    # Of whatever spawner: on Kubernetes it is another.
+    c.Spawner.server_token_scopes = ["users:activity!user", "access:servers!server", own]

@@ -15,7 +15,7 @@ from traitlets import Instance
 from .. import kept, names
 from ..folders import STATE
 from ..settings import Secrets, Settings
-from . import class_page
+from . import class_page, leaving
 from .passwords import PasswordsByName, add_pages, first_password, forget, is_first
 
 
@@ -33,6 +33,10 @@ class Roster:
         """Who may log in."""
         changes = self._read()
         return sorted((self._listed | changes["added"]) - changes["removed"] | self._admins)
+
+    def removed(self) -> set[str]:
+        """Who was taken off it on the class page."""
+        return self._read()["removed"]
 
     def add(self, name: str) -> None:
         """Puts a name on the roster."""
@@ -103,6 +107,10 @@ class RosterAuthenticator(PasswordsByName):
         self._serving = True  # JupyterHub asks when its known users are loaded
         return [*super().get_handlers(app), *class_page.handlers()]
 
+    def still_in(self) -> set[str]:
+        """Who may be here now."""
+        return set(self.roster.names())
+
     def check_allowed(self, username: str, authentication: Any = None) -> bool:
         """Whether the name is on the roster now."""
         return username in self.roster.names()
@@ -138,12 +146,15 @@ class RosterAuthenticator(PasswordsByName):
     def remove_name(self, name: str) -> None:
         """Keeps somebody out; the files stay."""
         self.roster.remove(name)
+        if name not in self.roster.names():
+            leaving.ask(name)
 
     def reset_name(self, name: str) -> None:
-        """Gives somebody a new first password."""
+        """Gives somebody a new first password; whoever used the old one is out."""
         if name in self.roster.names():
             self.roster.reset(name)
             forget(self.db, name)
+            leaving.ask(name)
 
 
 def configure(c: Any, settings: Settings, secrets: Secrets) -> None:

@@ -12,9 +12,10 @@ from tornado import web
 
 from .. import names
 from ..settings import Secrets, Settings
-from . import class_page
+from . import class_page, leaving
 from .passwords import PasswordsByName, add_pages, first_password, forget
 from .roster import Roster, rows
+from .taken import Taken
 
 MOST_WAITING = 500  # accounts nobody has approved, so that nobody can fill the database
 
@@ -27,6 +28,7 @@ class SignupAuthenticator(PasswordsByName):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.enable_signup = True
+        self.taken = Taken()
 
     def first_password_of(self, name: str) -> str | None:
         """The admins': so nobody else can sign up by their names."""
@@ -45,12 +47,24 @@ class SignupAuthenticator(PasswordsByName):
         waiting = self.db.query(UserInfo).filter_by(is_authorized=False).count()
         if waiting >= MOST_WAITING:
             raise web.HTTPError(503, "Too many accounts wait for approval. Tell your teacher.")
-        return super().create_user(username, password, **infos)
+        made = super().create_user(username, password, **infos)
+        if made is not None:
+            self.taken.came(made.username)
+        return made
 
     def user_exists(self, username: str) -> bool:
-        """Taken, too, is the name of whoever has files from another kind of login before."""
+        """Taken, too, is the name of whoever has files: of another login, or of a lost database."""
         name = self.normalize_username(username)
-        return super().user_exists(name) or _has_been_here(self.db, name)
+        return super().user_exists(name) or self._is_somebodys(name)
+
+    def _is_somebodys(self, name: str) -> bool:
+        known = _has_been_here(self.db, name) or self.taken.has_files(name)
+        return known and not self.taken.is_given(name)
+
+    def still_in(self) -> set[str]:
+        """Who may be here now."""
+        let_in = self.db.query(UserInfo.username).filter_by(is_authorized=True)
+        return {*self.admin_users, *(name for (name,) in let_in)}
 
     def check_allowed(self, username: str, authentication: Any = None) -> bool:
         """Whether the teacher let this name in, and nobody removed it since."""
@@ -90,14 +104,15 @@ class SignupAuthenticator(PasswordsByName):
         if info is not None and name not in self.admin_users:
             info.is_authorized = False
             self.db.commit()
+            leaving.ask(name)
 
     def discard_name(self, name: str) -> None:
-        """Frees the name of somebody who never was in."""
-        if not _has_been_here(self.db, name) and name not in self.admin_users:
+        """Frees the name of somebody who never was in, and under whose name nothing is kept."""
+        if not self._is_somebodys(name) and name not in self.admin_users:
             forget(self.db, name)
 
     def delete_user(self, user: Any) -> None:
-        """Deleted in JupyterHub's admin page: kept out as well."""
+        """Deleted in JupyterHub's admin page: kept out as well. The name stays taken."""
         self.remove_name(user.name)
 
 
