@@ -12,14 +12,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hubkit import configure as common
-from hubkit import together
-from hubkit.settings import Secrets, Settings
-from hubkit.tokens import OwnTokens
+from hubkit import folders
 from jupyterhub.proxy import Proxy
 from jupyterhub.spawner import Spawner
 
 FOLDER = Path(os.environ["TEST_FOLDER"])
+folders.STATE, folders.HOMES = FOLDER / "state", FOLDER / "homes"
+
+from hubkit import configure as common  # noqa: E402  # they take the folders from there
+from hubkit import together  # noqa: E402
+from hubkit.settings import Secrets, Settings  # noqa: E402
+from hubkit.tokens import OwnTokens  # noqa: E402
+
 EAR = Path(__file__).with_name("ear.py")
 
 
@@ -83,9 +87,8 @@ def configure(c: Any) -> None:
     told = json.loads((FOLDER / "told.json").read_text())
     settings = Settings.model_validate(told["settings"])
     c.JupyterHub.services, c.JupyterHub.load_roles, c.JupyterHub.extra_handlers = [], [], []
-    common.HOMES = FOLDER / "homes"  # type: ignore[attr-defined]
     common.configure(c, settings, Secrets.model_validate(told["secrets"]))
-    together.configure(c, settings, FOLDER)
+    together.configure(c, settings, folders.STATE)
     c.JupyterHub.services += [{"name": "test", "api_token": told["token"]}]
     c.JupyterHub.load_roles += [
         {"name": "test", "services": ["test"], "scopes": ["admin:users", "admin:servers", "tokens"]}

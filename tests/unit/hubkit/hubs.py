@@ -26,6 +26,7 @@ from tests.unit.test_settings_document import document
 
 TOKEN = "the-token-of-this-test-" + "0" * 20
 ROOT = Path(__file__).parents[3]
+CONFIG = Path(__file__).with_name("a_hub.py")
 
 
 def free_port() -> int:
@@ -53,11 +54,11 @@ def wait_for(is_so: Callable[[], bool], seconds: float = 60, log: Path | None = 
 class Hub:
     """The hub's process, and what a client does with it. Its folder outlives it."""
 
-    config = "tests/unit/hubkit/a_hub.py"
-
     def __init__(self, folder: Path, told: dict[str, Any]) -> None:
-        self.folder = folder
-        self.database = f"sqlite:///{folder}/jupyterhub.sqlite"
+        self.folder, self.state, self.homes = folder, folder / "state", folder / "homes"
+        for each in (self.state, self.homes):
+            each.mkdir(exist_ok=True)
+        self.database = f"sqlite:///{self.state}/jupyterhub.sqlite"
         self.url = f"http://127.0.0.1:{free_port()}"
         self.api = f"{self.url}/hub/api"
         (folder / "heard").touch()
@@ -80,7 +81,7 @@ class Hub:
         own = {"TEST_FOLDER": str(self.folder), "PYTHONPATH": ours}
         with (self.folder / "log").open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / self.config)],
+                [sys.executable, "-m", "jupyterhub", "-f", str(CONFIG)],
                 cwd=self.folder,
                 env={**os.environ, **own},
                 stdout=log,

@@ -135,7 +135,8 @@ def graduation(hub: Hub, *command: str) -> bytes:
     (hub.folder / "settings.json").write_text(json.dumps(told))
     program = (
         "import sys; from pathlib import Path; from hubkit import graduation, settings;"
-        "graduation.STATE = Path(); settings.SETTINGS = Path('settings.json'); graduation.main()"
+        "graduation.STATE = Path('state'); settings.SETTINGS = Path('settings.json');"
+        "graduation.main()"
     )
     words = [sys.executable, "-c", program, "--homes", "homes", *command]
     return subprocess.run(words, cwd=hub.folder, capture_output=True, check=True).stdout
