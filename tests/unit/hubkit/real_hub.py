@@ -33,14 +33,8 @@ accounts.main()
 class PeoplesHub(Hub):
     """Its folder is kept from one start to the next."""
 
-    config = "tests/unit/hubkit/a_hub_with_people.py"
-
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, settings())
-        self.state, self.homes = folder / "state", folder / "homes"
-        for each in (self.state, self.homes):
-            each.mkdir()
-        self.database = f"sqlite:///{self.state}/jupyterhub.sqlite"
 
     @contextmanager
     def started(self, login: dict[str, Any]) -> Iterator[None]:

@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 from hubkit.login import oidc
-from hubkit.settings import Endpoints, Oidc
+from hubkit.login.subjects import Subjects
+from hubkit.login.taken import Taken
+from hubkit.settings import Endpoints, LoginKind, Oidc
+from jupyterhub import orm
 
 PROVIDER = Oidc(
     name="IAM",
@@ -64,6 +67,9 @@ def done(work: Coroutine[Any, Any, Any]) -> Any:
 def login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(oidc, "STATE", tmp_path)
     made = oidc.OidcAuthenticator(oidc=PROVIDER, client_id="hub", client_secret="x")
+    made.db = orm.new_session_factory("sqlite://")()
+    made._subjects = Subjects(LoginKind.oidc, Taken(tmp_path, tmp_path), tmp_path)
+    made._subjects.claim("anna", CLAIMS["sub"], has_account=True)
     provider = Provider()
     monkeypatch.setattr(made, "httpfetch", provider.httpfetch)
     made.authorize_url, made.token_url, made.userdata_url = (
@@ -99,7 +105,12 @@ def test_the_login_goes_on_with_it(login: Any, full: bool) -> None:
         async def get_auth_state() -> dict[str, Any]:
             return state
 
-        user = SimpleNamespace(name="anna", get_auth_state=get_auth_state)
+        async def save_auth_state(kept: Any) -> None:
+            assert "anna@x.it" not in json.dumps(kept)
+
+        user = SimpleNamespace(
+            name="anna", get_auth_state=get_auth_state, save_auth_state=save_auth_state
+        )
         model = done(login.refresh_user(user))
         assert model["groups"] == []
         assert "anna@x.it" not in json.dumps(model["auth_state"])
