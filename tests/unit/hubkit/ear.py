@@ -1,6 +1,6 @@
 """Stands where a user's server is, and writes down what reaches it: `python ear.py FOLDER`.
 
-A program of its own, so that it goes on while the hub is replaced. It ends with the test's folder.
+A program of its own, so that it goes on while the hub is replaced. It ends with the test.
 No kernel of it is busy. Standard library only: a class of them starts at once.
 """
 
@@ -62,7 +62,8 @@ def main() -> None:
     if USER == "ben":  # tells the hub that it is at work, as our image does
         threading.Thread(target=report, daemon=True).start()
     print(server.server_port, flush=True)
-    while (folder / "heard").exists():
+    test = Path(f"/proc/{(folder / 'test').read_text()}")
+    while test.exists() and (folder / "heard").exists():
         time.sleep(0.2)
 
 

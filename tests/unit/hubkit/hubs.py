@@ -62,6 +62,7 @@ class Hub:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.api = f"{self.url}/hub/api"
         (folder / "heard").touch()
+        (folder / "test").write_text(str(os.getpid()))
         self.tell(told)
 
     def tell(self, told: dict[str, Any], secrets: dict[str, str] = SECRETS) -> None:
