@@ -28,7 +28,7 @@ from tests.unit.hubkit.hubs import TOKEN, Hub, running, settings
 from tests.unit.hubkit.test_kubernetes import SECRETS
 from tests.unit.test_settings_document import document
 
-TIMEOUT = 4
+TIMEOUT = 6
 ACCOUNT = "_muons"
 MUONS = {"members": ["anna", "ben"], "together": True, "image": None, "size": None}
 
