@@ -51,16 +51,21 @@ def test_others_stay_out(hub: Hub) -> None:
     assert hub.visitor("anna").session.get(f"{hub.url}/hub/api/users").status_code == 403
 
 
-def test_a_new_hub_ends_no_server(hub: Hub) -> None:
+def test_a_new_hub_ends_no_server_and_ends_its_token_with_it(hub: Hub) -> None:
     user = hub.user("anna")
     started(user)
+    token = user.run("import os; print(os.environ['JUPYTERHUB_API_TOKEN'])")
+    header = {"Authorization": f"token {token}"}
+    me = f"{hub.url}/hub/api/user"
     with user.kernel() as kernel:
         kernel.run("x = 5")
         hub.kubectl("rollout", "restart", "deploy/hub")
         hub.kubectl("rollout", "status", "deploy/hub", "--timeout=300s")
         assert kernel.run("print(x)") == "5"
     assert user.is_open()
+    assert hub.visitor("nobody").session.get(me, headers=header).json()["name"] == "anna"
     user.stop()
+    assert hub.visitor("nobody").session.get(me, headers=header).status_code == 403
 
 
 def test_what_no_machine_holds_is_told_in_words(hub: Hub) -> None:

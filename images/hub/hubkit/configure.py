@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import admins, collect, database, login, options, spelling
+from . import admins, collect, database, login, options, spelling, tokens
 from .folders import HOMES
 from .settings import Culling, LoginKind, Secrets, Settings
 
@@ -39,12 +39,12 @@ def _hub(c: Any, settings: Settings, secrets: Secrets) -> None:
     if settings.subdomains:
         c.JupyterHub.subdomain_host = settings.public_url
     spelling.mend()
+    tokens.end_with_servers()
     c.JupyterHub.allow_named_servers = settings.named_servers > 0
     c.JupyterHub.named_server_limit_per_user = settings.named_servers
     given = c.JupyterHub.get("tornado_settings", {})  # the chart's
     c.JupyterHub.tornado_settings = given | {"cookie_options": _cookies(settings)}
-    if not settings.admin_access:
-        admins.close_servers()
+    admins.limit(settings.admin_access)
     c.JupyterHub.log_level = "INFO"
     # Without it JupyterHub waits up to half a minute for servers that are gone.
     c.JupyterHub.init_spawners_timeout = 5

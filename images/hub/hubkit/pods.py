@@ -14,12 +14,15 @@ from traitlets import default
 
 from . import events, names
 from .refused import refused
+from .tokens import OwnTokens
 
 LOOK_EVERY = 0.5  # seconds
 
 
-class PodSpawner(KubeSpawner):
+class PodSpawner(OwnTokens, KubeSpawner):
     """KubeSpawner that gives up early where waiting helps nobody, with the reason."""
+
+    delete_pvc = False  # whoever is deleted, maybe by mistake, finds the home again
 
     @default("http_timeout")
     def _while_it_may_start(self) -> int:

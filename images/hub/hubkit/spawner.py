@@ -26,6 +26,7 @@ from .admission import NoRoom, Promise
 from .folders import GROUPS, HOMES, SCRATCH, SHARED
 from .refused import refused
 from .settings import Engine, Group, Image, Limits, Settings
+from .tokens import OwnTokens
 from .turns import Turns
 
 # In the home:
@@ -71,7 +72,7 @@ def _quotas(limit: int | None) -> quota.Quotas:
     return quota.Quotas(limit)
 
 
-class HubSpawner(DockerSpawner):
+class HubSpawner(OwnTokens, DockerSpawner):
     """DockerSpawner with a list of images, limits, admission, kept homes and a closed network."""
 
     user_options: dict[str, str]

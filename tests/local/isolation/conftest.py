@@ -23,7 +23,7 @@ LIMITS = {"memory_limit": "768M", "cpu_limit": 1}
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     config = {
         "hub": {
-            "login": {"kind": "roster", "users": ["anna", "ben", "late", *KINDS]},
+            "login": {"kind": "roster", "users": ["anna", "ben", "late", "gone", *KINDS]},
             "images": [
                 {"title": kind, "source": source, **LIMITS} for kind, source in KINDS.items()
             ],

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -184,6 +186,17 @@ def environment() -> dict[str, str]:
     mine = os.environ.items()
     server = Path("/proc/1/environ").read_text().split("\0")
     return dict(mine) | dict(each.split("=", 1) for each in server if each)
+
+
+def answer(path: str, token: str) -> int:
+    """What the hub's API says to somebody with this token: the answer's number."""
+    url = f"{os.environ['JUPYTERHUB_API_URL']}/{path}"
+    asked = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
+    try:
+        with urllib.request.urlopen(asked, timeout=10) as found:
+            return int(found.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 class Runs(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +14,8 @@ from hubkit.login.passwords import first_password
 from hubkit.login.roster import Roster
 
 from tests.client import User
+from tests.unit.hubkit.hubs import Hub, settings
 from tests.unit.hubkit.test_kubernetes import SECRETS
-from tests.unit.hubkit.test_what_servers_hear import ROOT, TOKEN, Hub, free_port, is_up, wait_for
-from tests.unit.test_settings_document import document
 
 ALL_SECRETS = SECRETS | {"roster_key": "ef" * 32}
 _COMMAND = """
@@ -36,53 +34,20 @@ class PeoplesHub(Hub):
     """Its folder is kept from one start to the next."""
 
     def __init__(self, folder: Path) -> None:
-        self.port, self.folder = free_port(), folder
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.state, self.homes = folder / "state", folder / "homes"
-        for each in (self.state, self.homes):
-            each.mkdir()
-        self.heard_file = folder / "heard"
-        self.heard_file.touch()
-        super().__init__(self.port, self.heard_file, "")
+        super().__init__(folder, settings())
 
     @contextmanager
     def started(self, login: dict[str, Any]) -> Iterator[None]:
         """With this login."""
-        told: Any = document("local.happy.minimal.yaml", on_docker=False)
-        told |= {"login": told["login"] | login, "public_url": self.url}
-        told["culling"] |= {"enabled": False}
+        told = settings(login=login, culling={"enabled": False}) | {"public_url": self.url}
         (self.folder / "settings.json").write_text(json.dumps(told))
         (self.folder / "secrets.json").write_text(json.dumps(ALL_SECRETS))
-        given = {
-            "settings": told,
-            "secrets": ALL_SECRETS,
-            "token": TOKEN,
-            "hub": self.url,
-            "public": f"http://127.0.0.1:{free_port()}",
-            "database": f"sqlite:///{self.state}/jupyterhub.sqlite",
-        }
-        own = {
-            "TEST_SETTINGS": json.dumps(given),
-            "TEST_HEARD": str(self.heard_file),
-            "TEST_STATE": str(self.state),
-            "TEST_HOMES": str(self.homes),
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        }
-        config = ROOT / "tests/unit/hubkit/a_hub_with_people.py"
-        with (self.folder / "log").open("a") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterhub", "-f", str(config)],
-                cwd=self.folder,
-                env={**os.environ, **own},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self.tell(told, ALL_SECRETS)
         try:
-            wait_for(lambda: is_up(self), self.folder / "log")
+            self.start()
             yield
         finally:
-            process.terminate()
-            process.wait(20)
+            self.stop()
 
     def command(self, *words: str) -> str:
         """What `make roster` runs in the hub's container."""

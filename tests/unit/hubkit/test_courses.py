@@ -13,8 +13,8 @@ import requests
 from hubkit.login import leaving
 
 from tests.servers.course import CLIENT, CONTEXT, DEPLOYMENT, LEARNER, TEACHER, Course, course
+from tests.unit.hubkit.hubs import free_port, wait_for
 from tests.unit.hubkit.real_hub import PeoplesHub
-from tests.unit.hubkit.test_what_servers_hear import free_port, wait_for
 
 OTHER = "58"
 SLOW = 4.0  # seconds

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import string
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -181,6 +182,19 @@ def test_no_two_users_share_a_pod_or_a_home() -> None:
 
 def test_a_claim_once_made_is_the_user_s_whatever_the_template_says() -> None:
     assert spawner("anna", pvc_name="claim-of-old").pvc_name == "claim-of-old"
+
+
+@pytest.mark.parametrize("told", [{}, {"delete_pvc": True}], ids=["stock", "by the values"])
+def test_a_user_who_is_deleted_finds_the_home_again(told: dict[str, bool]) -> None:
+    config = Config()
+    config.KubeSpawner.update({"storage_pvc_ensure": True} | told)
+    user = SimpleNamespace(name="anna", id=7, url="/user/x", server=None, admin=False)
+    made = PodSpawner(user=user, config=config, _mock=True)
+    asked: list[str] = []
+    made._make_delete_pvc_request = lambda name, _: asked.append(name) or True
+    with closing(asyncio.new_event_loop()) as loop:
+        loop.run_until_complete(made.delete_forever())
+    assert asked == []
 
 
 def event(reason: str, message: str = "") -> dict[str, Any]:

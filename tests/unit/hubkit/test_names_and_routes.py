@@ -95,7 +95,7 @@ def server(name: str, others: dict[str, Any] | None = None) -> Any:
     user = SimpleNamespace(name="anna", id=1, url="/user/anna", server=None, spawners=others or {})
     return HubSpawner(
         user=user,
-        orm_spawner=SimpleNamespace(name=name, server=None),
+        orm_spawner=SimpleNamespace(name=name, server=None, oauth_client=None),
         settings=told,
         engine=told.engine,
         _mock=True,

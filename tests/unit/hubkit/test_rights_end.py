@@ -13,8 +13,8 @@ import requests
 from hubkit.login.roster import Roster
 
 from tests.client import User
+from tests.unit.hubkit.hubs import wait_for
 from tests.unit.hubkit.real_hub import PeoplesHub
-from tests.unit.hubkit.test_what_servers_hear import wait_for
 
 ROSTER = {"kind": "roster", "users": ["anna", "carla"], "admins": ["teacher", "ben"]}
 SIGNUP = {"kind": "signup", "users": [], "admins": ["teacher"]}

@@ -7,16 +7,14 @@ but the server that heard it.
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
-import os
 import re
-import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,24 +24,13 @@ from hubkit.settings import Secrets, Settings
 from jupyterhub import orm, roles
 from traitlets.config import Config
 
+from tests.unit.hubkit.hubs import TOKEN, Hub, running, settings
 from tests.unit.hubkit.test_kubernetes import SECRETS
 from tests.unit.test_settings_document import document
 
-TOKEN = "the-token-of-this-test-" + "0" * 20
-ROOT = Path(__file__).parents[3]
-TIMEOUT = 4
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def settings() -> dict[str, Any]:
-    told: Any = document("local.happy.minimal.yaml", on_docker=False)
-    told["culling"] |= {"enabled": True, "timeout": TIMEOUT, "every": 1, "max_age": 0}
-    return dict(told)
+TIMEOUT = 6
+ACCOUNT = "_muons"
+MUONS = {"members": ["anna", "ben"], "together": True, "image": None, "size": None}
 
 
 def old_token(database: str) -> str:
@@ -60,75 +47,25 @@ def old_token(database: str) -> str:
     return str(service.new_api_token(note="generated at startup"))
 
 
-class Hub:
-    def __init__(self, port: int, heard: Path, old: str) -> None:
-        self.api, self._heard, self.old = f"http://127.0.0.1:{port}/hub/api", heard, old
-
-    def ask(self, method: str, path: str, token: str = TOKEN) -> requests.Response:
-        headers = {"Authorization": f"token {token}"}
-        return requests.request(method, f"{self.api}{path}", headers=headers, timeout=10)
-
-    def running(self) -> set[str]:
-        return {user["name"] for user in self.ask("GET", "/users?state=ready").json()}
-
-    def heard(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._heard.read_text().splitlines()]
-
-    def opens(self, word: str) -> list[str]:
-        """What the hub lets somebody do who has this."""
-        with contextlib.suppress(requests.RequestException, ValueError):  # no header can have it
-            answer = self.ask("GET", "/user", word)
-            return list(answer.json()["scopes"]) if answer.ok else []
-        return []
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Hub:
+    folder = tmp_path_factory.mktemp("hub")
+    culling = {"enabled": True, "timeout": TIMEOUT, "every": 1, "max_age": 0}
+    files = {"collect": "handed-in", "groups": {"muons": MUONS}}
+    (folder / "homes" / "anna" / "handed-in").mkdir(parents=True)
+    (folder / "homes" / "anna" / "handed-in" / "sheet").write_text("42")
+    return Hub(folder, settings(culling=culling, files=files))
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    folder = tmp_path_factory.mktemp("hub")
-    port, heard = free_port(), folder / "heard"
-    heard.touch()
-    database = f"sqlite:///{folder}/hub.sqlite"
-    old = old_token(database)
-    told = {
-        "settings": settings(),
-        "secrets": SECRETS,
-        "token": TOKEN,
-        "hub": f"http://127.0.0.1:{port}",
-        "public": f"http://127.0.0.1:{free_port()}",
-        "database": database,
-    }
-    own = {"TEST_SETTINGS": json.dumps(told), "TEST_HEARD": str(heard), "PYTHONPATH": str(ROOT)}
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / CONFIG)],
-            cwd=folder,
-            env={**os.environ, **own},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        made = Hub(port, heard, old)
-        wait_for(lambda: is_up(made), folder / "log")
+def old(made: Hub) -> str:
+    return old_token(made.database)
+
+
+@pytest.fixture(scope="module")
+def hub(made: Hub, old: str) -> Iterator[Hub]:
+    with running(made):
         yield made
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-CONFIG = "tests/unit/hubkit/a_hub.py"
-
-
-def is_up(hub: Hub) -> bool:
-    with contextlib.suppress(requests.ConnectionError):
-        return hub.ask("GET", "/").ok
-    return False
-
-
-def wait_for(is_so: Any, log: Path | None = None, seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, log.read_text()[-4000:] if log else "it is not so"
-        time.sleep(0.2)
 
 
 def words(heard: dict[str, Any]) -> set[str]:
@@ -137,39 +74,87 @@ def words(heard: dict[str, Any]) -> set[str]:
     return {word for text in texts for word in re.split(r"[\s&?=;,/\"']+", text) if word}
 
 
+def opens_more(hub: Hub, heard: dict[str, Any]) -> list[str]:
+    """What the words of a request let somebody do but to open the server that heard it."""
+    own = f"!server={heard['user']}/"
+    found = [scope for word in words(heard) for scope in hub.opens(word)]
+    return [scope for scope in found if not scope.endswith(own)]
+
+
 def test_who_owns_a_server_hears_nothing_that_opens_more(hub: Hub) -> None:
     for name in ("anna", "ben"):
-        assert hub.ask("POST", f"/users/{name}").ok
-        assert hub.ask("POST", f"/users/{name}/server").ok
-    wait_for(lambda: hub.running() == {"anna", "ben"})
+        hub.start_server(name)
+    hub.wait_for(lambda: hub.running() == {"anna", "ben"})
     begun = time.monotonic()
-    wait_for(lambda: hub.running() == {"ben"})  # silence is idleness; a server's own word isn't
+    # Silence is idleness; a server's own word isn't.
+    hub.wait_for(lambda: hub.running() == {"ben"})
     while time.monotonic() < begun + 2.5 * TIMEOUT:
         assert hub.running() == {"ben"}
         time.sleep(0.5)
     assert {each["user"] for each in hub.heard()} == {"anna", "ben"}  # the hub looked at the start
     for heard in hub.heard():
-        own = f"!server={heard['user']}/"
-        for word in words(heard):
-            assert all(scope.endswith(own) for scope in hub.opens(word)), heard["path"]
+        assert not opens_more(hub, heard), heard["path"]
     assert hub.opens(TOKEN)  # or nothing would have been found
 
 
-def test_the_token_of_earlier_releases_opens_nothing_any_more(hub: Hub) -> None:
-    assert hub.ask("GET", "/user", hub.old).status_code == 403
+def test_nor_does_one_in_a_groups_common_server(hub: Hub) -> None:
+    """Neither from the hub, nor from a member who comes and goes."""
+    anna = hub.browser("anna")
+    anna.get(f"{hub.url}/hub/together/muons")
+    hub.wait_for(lambda: ACCOUNT in hub.running())
+    brought = anna.visit(ACCOUNT)
+    assert set(hub.opens(brought["token"])) == {
+        f"access:servers!server={ACCOUNT}/",
+        "read:users:name!user=anna",
+        "read:users:groups!user=anna",
+    }
+    hub.wait_for(lambda: ACCOUNT not in hub.servers())  # nobody is at work there
+    assert any(each["user"] == ACCOUNT for each in hub.heard())
+    for heard in hub.heard():
+        assert not opens_more(hub, heard), heard["path"]
+    assert not hub.opens(brought["token"])
+
+
+def test_nobody_hears_of_what_is_collected_or_moved(hub: Hub) -> None:
+    hub.start_server("ben")
+    hub.wait_for(lambda: "ben" in hub.running())
+    before = len(hub.heard())
+    teacher = hub.browser("teacher")
+    handed_in = zipfile.ZipFile(io.BytesIO(teacher.get(f"{hub.url}/hub/collect").content))
+    assert handed_in.namelist() == ["anna/sheet"]
+    moved = json.loads(graduation(hub, "export"))
+    assert {"anna", "ben", "teacher"} <= moved["users"].keys()
+    assert json.loads(graduation(hub, "folders"))["anna"] == "anna"
+    assert b"42" in graduation(hub, "pack", "anna")
+    assert hub.heard()[before:] == []
+
+
+def graduation(hub: Hub, *command: str) -> bytes:
+    """As `make graduate` runs it beside the hub."""
+    told = json.loads((hub.folder / "told.json").read_text())["settings"]
+    (hub.folder / "settings.json").write_text(json.dumps(told))
+    program = (
+        "import sys; from pathlib import Path; from hubkit import graduation, settings;"
+        "graduation.STATE = Path('state'); settings.SETTINGS = Path('settings.json');"
+        "graduation.main()"
+    )
+    words = [sys.executable, "-c", program, "--homes", "homes", *command]
+    return subprocess.run(words, cwd=hub.folder, capture_output=True, check=True).stdout
+
+
+def test_the_token_of_earlier_releases_opens_nothing_any_more(hub: Hub, old: str) -> None:
+    assert hub.ask("GET", "/user", old).status_code == 403
 
 
 def test_the_hub_sends_a_browser_to_the_address_that_the_server_knows(hub: Hub) -> None:
     """Whichever spelling it asks by: `+` and `@`, or their escapes."""
     name, own = "eve+1@x.it", "eve%2B1@x.it"
-    assert hub.ask("POST", f"/users/{own}").ok
-    assert hub.ask("POST", f"/users/{own}/server").ok
-    wait_for(lambda: name in hub.running())
+    hub.start_server(own)
+    hub.wait_for(lambda: name in hub.running())
     token = hub.ask("POST", f"/users/{own}/tokens").json()["token"]
-    base = hub.api.removesuffix("/api")
     for spelled in (name, own, "eve%2B1%40x.it"):
         answer = requests.get(
-            f"{base}/user/{spelled}/lab?a=1",
+            f"{hub.url}/hub/user/{spelled}/lab?a=1",
             headers={"Authorization": f"token {token}"},
             allow_redirects=False,
             timeout=10,

@@ -235,6 +235,11 @@ class OidcAuthenticator(GenericOAuthenticator):
             info[_RENEW_AT] = time.time() + seconds * 0.75
         return info
 
+    async def get_authenticated_user(self, handler: Any, data: Any) -> Any:
+        """Of a login only what is needed later is kept."""
+        model = await super().get_authenticated_user(handler, data)
+        return _with_what_is_kept(model) if model else model
+
     async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> Any:
         """Tokens, groups and permission anew. A provider that is away ends nobody's session.
 
@@ -265,6 +270,7 @@ class OidcAuthenticator(GenericOAuthenticator):
         if not is_own or not await self._is_let_in(user.name, model):
             return False
         model["admin"] = bool(model["admin"])  # None would be: as before
+        model = _with_what_is_kept(model)
         await user.save_auth_state(model["auth_state"])  # before anybody asks anew
         return model
 
@@ -288,8 +294,7 @@ class OidcAuthenticator(GenericOAuthenticator):
         params = self.build_refresh_token_request_params(refresh)
         told: dict[str, Any] = await self._ask(self.get_token_info(handler, params))
         info = {"refresh_token": refresh} | told
-        claims = state[self.user_auth_state_key]
-        await user.save_auth_state(self.build_auth_state_dict(info, claims))
+        await user.save_auth_state(_kept(info))
         return info
 
     async def _ask(self, question: Any) -> Any:
@@ -306,6 +311,19 @@ class OidcAuthenticator(GenericOAuthenticator):
             raise
         except (OSError, ValueError) as error:  # no connection, or an answer that is no JSON
             raise Away(str(error)) from None
+
+
+def _with_what_is_kept(model: dict[str, Any]) -> dict[str, Any]:
+    """Of a login only its tokens: not what the provider told of the person, and proved it by."""
+    return model | {"auth_state": _kept(model["auth_state"]["token_response"])}
+
+
+def _kept(answer: dict[str, Any]) -> dict[str, Any]:
+    """Of a provider's answer what it takes to ask again."""
+    needed = ("access_token", "token_type", "refresh_token", _RENEW_AT)
+    info = {key: answer[key] for key in needed if key in answer}
+    tokens = {key: answer.get(key) for key in ("access_token", "refresh_token")}
+    return tokens | {"token_response": info}
 
 
 def configure(c: Any, settings: Settings, secrets: Secrets) -> None:
