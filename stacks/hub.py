@@ -23,7 +23,7 @@ from components.dask_cluster.args import for_notebooks
 from components.jupyterhub_host.args import JupyterHubHostArgs
 
 from .outputs import outputs
-from .preflight import warn_of_files, warn_of_size
+from .preflight import warn_of_files, warn_of_origin, warn_of_size
 
 
 def compose(
@@ -40,6 +40,7 @@ def compose(
     """
     warn_of_size(config)
     warn_of_files(config)
+    warn_of_origin(config)
     images = ImageStore(host, config.egress)
     wanted = _buckets(config, made or {})
     uploads = kept["uploads"]

@@ -56,6 +56,16 @@ def warn_of_files(config: StackConfig) -> None:
         )
 
 
+def warn_of_origin(config: StackConfig) -> None:
+    """Says what it means that several people's pages have the hub's own address."""
+    places = config.hub.meeting_places
+    if places and not config.hub.subdomains:
+        pulumi.log.warn(
+            f"hub.shared_origin: with {' and '.join(places)}, what one person writes on such a "
+            "server can act on the hub for whoever opens it, an admin too; `subdomains` ends that"
+        )
+
+
 def _is_here(config: StackConfig) -> bool:
     """Whether the engine is this machine's."""
     return str(config.docker.host).startswith("unix://")

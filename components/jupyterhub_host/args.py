@@ -181,7 +181,7 @@ class JupyterHubHostArgs(Args):
         False,
         description=(
             "Admins may open other people's servers, and so read and change their files. Each "
-            "time is in the hub's log."
+            "time is in the hub's log. Needs `subdomains` or `shared_origin`."
         ),
         change=HUB_REPLACED,
     )
@@ -209,6 +209,17 @@ class JupyterHubHostArgs(Args):
             "a certificate for `*.hub.example.org`."
         ),
         change=HUB_REPLACED + "; open pages have to be opened anew",
+    )
+    shared_origin: bool = field(
+        False,
+        description=(
+            "Allow common servers (`files.groups.….together`) and `admin_access` without "
+            "`subdomains`. Such a server's pages then have the address of the hub's own, so a "
+            "script that anybody left there can do on the hub whatever the one may who opens it: "
+            "an admin everything, with everybody's files. Only where all who can write on such a "
+            "server may do that. The preview says so each time."
+        ),
+        change=HUB_REPLACED,
     )
     class_size: int | None = field(
         None,
@@ -293,6 +304,23 @@ class JupyterHubHostArgs(Args):
         ]
         if wrong:
             raise ValueError("; ".join(wrong))
+        return self
+
+    @property
+    def meeting_places(self) -> list[str]:
+        """Settings by which people open pages that somebody else may have written."""
+        groups = self.files.groups.items()
+        common = [f"files.groups.{name}.together" for name, group in groups if group.together]
+        return [*common, *(["admin_access"] if self.admin_access else [])]
+
+    @model_validator(mode="after")
+    def _pages_are_apart(self) -> Self:
+        if self.meeting_places and not (self.subdomains or self.shared_origin):
+            raise ValueError(
+                f"{' and '.join(self.meeting_places)} only with `subdomains: true` (a DNS name and "
+                "a certificate for each user), or with `shared_origin: true` if what one person "
+                "writes may act on the hub for whoever opens it, an admin too"
+            )
         return self
 
     @model_validator(mode="after")

@@ -86,7 +86,7 @@ CASES: list[tuple[dict[str, Any], str, Any]] = [
     ),
     ({"images": [PYTHON | {"home": "/home/me"}]}, "singleuser.storage.homeMountPath", "/home/me"),
     ({"spawn_concurrency": 7}, "hub.concurrentSpawnLimit", 7),
-    ({"admin_access": True}, "hub.config.JupyterHub.admin_access", True),
+    ({"admin_access": True, "shared_origin": True}, "hub.config.JupyterHub.admin_access", True),
     ({}, "hub.config.JupyterHub", {"authenticator_class": "null", "admin_access": False}),
     ({}, "cull", {"enabled": False}),
     ({"pods": {"pull_ahead": False}}, "prePuller.hook.enabled", False),
