@@ -22,6 +22,7 @@ from components.config import StackConfig
 from components.dask_cluster.args import for_notebooks
 from components.jupyterhub_host.args import JupyterHubHostArgs
 
+from .machines import workers_at
 from .outputs import outputs
 from .preflight import warn_of_files, warn_of_origin, warn_of_size
 
@@ -76,5 +77,6 @@ def _hub_args(config: StackConfig, machines: WorkerMachines | None) -> JupyterHu
         update={
             "environment": environment | config.hub.environment,
             "open_ports": [*config.hub.open_ports, *ports],
+            "reach": [*config.hub.reach, *workers_at(config)],
         }
     )

@@ -15,6 +15,7 @@ from components.cloud_vm.sizes import MachineType, NoFit, has_table, smallest, t
 from components.config import Platform, StackConfig
 from components.errors import mistakes
 from components.jupyterhub_host import sizing
+from components.platforms.reach import target
 from components.platforms.site import Site
 from components.shared_volume.args import KEPT, SharedVolumeArgs, VolumeKind
 
@@ -63,6 +64,16 @@ def warn_of_origin(config: StackConfig) -> None:
         pulumi.log.warn(
             f"hub.shared_origin: with {' and '.join(places)}, what one person writes on such a "
             "server can act on the hub for whoever opens it, an admin too; `subdomains` ends that"
+        )
+
+
+def warn_of_names(config: StackConfig) -> None:
+    """Says what a cluster's network policies can't: they know addresses only."""
+    named = [each for each in config.egress.hosts() if target(each).name]
+    if named and not config.hub.reach:
+        pulumi.log.warn(
+            f"egress: servers are sent to {', '.join(named)}. If its address is a private one, put "
+            "it into hub.reach, as a number: a cluster's policies know no names"
         )
 
 

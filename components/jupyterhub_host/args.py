@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from ..args import Args, Bytes, InputSecret, InputStr, field, matching
 from ..images import BundledImage, ImageArgs, bundled_image
+from ..platforms.reach import Reach
 from .effects import HUB_REPLACED, NEXT_START
 from .files import FilesArgs
 from .login import LoginArgs, LoginKind, UserName
@@ -197,6 +198,21 @@ class JupyterHubHostArgs(Args):
         [],
         description="Further ports on the gateway address that notebooks may reach (Dask's).",
         change="replaces the guard container; servers go on",
+    )
+    reach: list[Reach] = field(
+        [],
+        description=(
+            "Services on private addresses that users' servers may reach: ranges `10.1.2.0/24`, "
+            "with a port `10.1.2.3:5432`, or on a Docker engine by name `db.example.org:5432`. "
+            "All else on 10/8, 172.16/12, 192.168/16, 100.64/10 and IPv6's own is closed, and NFS "
+            "(port 2049) anywhere; the internet, names (port 53), the hub, Dask and Spark are "
+            "open, and so are proxies and package index of `egress` (in Kubernetes if given by "
+            "address). The host's own addresses stay closed."
+        ),
+        change=(
+            "replaces guard and hub containers; servers go on, and so do connections that they "
+            "have open. In Kubernetes in place"
+        ),
     )
     culling: CullingArgs = field(
         CullingArgs(), description="Stops servers that nobody uses.", change=HUB_REPLACED
