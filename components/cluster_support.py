@@ -13,6 +13,7 @@ from .jupyterhub_host.pods import KNOWN_CHARTS
 from .jupyterhub_host.servers import LimitsArgs
 from .kubernetes_cluster.args import ClusterKind
 from .kubernetes_cluster.checks import needs
+from .platforms.reach import target
 from .shared_volume.args import VolumeKind
 
 _KINDS = {
@@ -41,9 +42,17 @@ def in_cluster(config: Any) -> Iterator[Fault]:
         yield from _machines(config)
     yield from _monitoring(config)
     yield from _spark(config)
+    yield from _reach(config.hub)
     if config.hub.pods.chart not in KNOWN_CHARTS:
         known = f"a version that values are mapped for: {', '.join(KNOWN_CHARTS)}"
         yield Fault(("hub.pods.chart", config.hub.pods.chart, known))
+
+
+def _reach(hub: Any) -> Iterator[Fault]:
+    """Network policies know addresses only."""
+    for number, each in enumerate(hub.reach):
+        if target(each).name:
+            yield Fault((f"hub.reach.{number}", each, "a range or an address, on kubernetes"))
 
 
 def _images(hub: Any) -> Iterator[Fault]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import pulumi
 from pydantic import model_validator
@@ -21,6 +22,7 @@ from .errors import ConfigError
 from .platforms.docker_host import DockerHost
 from .platforms.kubernetes import KubernetesCluster
 from .platforms.place import Place
+from .platforms.reach import target
 
 EXTRA_CA = "extra-ca.crt"
 # Relative, so that the state holds the same path on every machine that previews the stack.
@@ -124,6 +126,22 @@ class EgressArgs(Args):
             raise ValueError(f"ca_bundle {self.ca_bundle} is not a file; give an existing PEM file")
         return self
 
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        try:
+            self.hosts()
+        except ValueError:
+            raise ValueError(
+                "http_proxy, https_proxy and pip_index_url are addresses like "
+                "http://proxy.example.org:3128"
+            ) from None
+        return self
+
+    def hosts(self) -> list[str]:
+        """What programs are sent to by `environment`: `proxy.example.org:3128`, `10.0.0.7:443`."""
+        given = (self.http_proxy, self.https_proxy, self.pip_index_url)
+        return sorted({host for url in given if url and (host := _host(url))})
+
     def environment(self, *direct: str) -> dict[str, str]:
         """Variables for what runs, in both spellings that programs look for.
 
@@ -139,6 +157,16 @@ class EgressArgs(Args):
     def build_args(self) -> dict[str, str]:
         """The build arguments that the Dockerfiles of this project know."""
         return self.environment() | ({"APT_MIRROR": self.apt_mirror} if self.apt_mirror else {})
+
+
+def _host(url: str) -> str | None:
+    """Host and port of an address. A folder has none, and no rule is needed for IPv6."""
+    read = urlsplit(url if "://" in url else f"http://{url}")
+    if not read.hostname or ":" in read.hostname:
+        return None
+    found = f"{read.hostname}:{read.port or (443 if read.scheme == 'https' else 80)}"
+    target(found)
+    return found
 
 
 class ImageArgs(Args):

@@ -98,7 +98,7 @@ LACKS: Mapping[str, Mapping[str, str]] = {
         "proxy.routes": "make an Ingress of your own",
         "proxy.tcp_routes": "make a Service of your own",
         "hub.network": "pods are on the cluster's network, closed by its network policies",
-        "hub.open_ports": "what servers may reach is hub.values: singleuser.networkPolicy",
+        "hub.open_ports": "what servers may reach is hub.reach",
         "hub.memory_reserve": "the cluster's scheduler knows its nodes",
         "hub.start_timeout": "a node may have to come first: hub.pods.start_timeout",
         "hub.files.groups": "folders of groups need a host; hub.values can mount a claim",

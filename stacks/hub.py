@@ -22,8 +22,9 @@ from components.config import StackConfig
 from components.dask_cluster.args import for_notebooks
 from components.jupyterhub_host.args import JupyterHubHostArgs
 
+from .machines import workers_at
 from .outputs import outputs
-from .preflight import warn_of_files, warn_of_size
+from .preflight import warn_of_files, warn_of_origin, warn_of_size
 
 
 def compose(
@@ -40,6 +41,7 @@ def compose(
     """
     warn_of_size(config)
     warn_of_files(config)
+    warn_of_origin(config)
     images = ImageStore(host, config.egress)
     wanted = _buckets(config, made or {})
     uploads = kept["uploads"]
@@ -75,5 +77,6 @@ def _hub_args(config: StackConfig, machines: WorkerMachines | None) -> JupyterHu
         update={
             "environment": environment | config.hub.environment,
             "open_ports": [*config.hub.open_ports, *ports],
+            "reach": [*config.hub.reach, *workers_at(config)],
         }
     )

@@ -21,12 +21,15 @@ from components.platforms.charts import merged
 from . import apps, cluster_checks
 from . import cluster as own
 from .outputs import outputs
+from .preflight import warn_of_names, warn_of_origin
 
 KEPT = ("homes", "shared", "state", "certificates")
 
 
 def compose(stack: str, config: StackConfig) -> dict[str, Any]:
     """Makes everything and returns the stack's outputs."""
+    warn_of_origin(config)
+    warn_of_names(config)
     cluster, made = _cluster(stack, config, f"jupyterhub-{stack}")
     kept = {name: SharedVolume(name, getattr(config.volumes, name), cluster) for name in KEPT}
     images = ImageStore(cluster, config.egress)

@@ -53,6 +53,16 @@ def let_in(config: StackConfig) -> CloudVMArgs:
     return config.vm.model_copy(update={"ingress": [*config.vm.ingress, rule]})
 
 
+def workers_at(config: StackConfig) -> list[str]:
+    """Where workers on machines of their own listen, for `hub.reach`."""
+    machines = config.dask and config.dask.machines
+    if not machines or not config.dask:
+        return []
+    known = [str(host.address) for host in machines.hosts.values()] or [_cidr(config, machines)]
+    ports = range(FIRST_WORKER_PORT, FIRST_WORKER_PORT + config.dask.workers)
+    return [f"{where}:{port}" for where in known for port in ports]
+
+
 def _vm(
     name: str, config: StackConfig, args: DaskMachinesArgs, hub: CloudVM, site: Site
 ) -> DockerHost:

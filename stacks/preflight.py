@@ -15,6 +15,7 @@ from components.cloud_vm.sizes import MachineType, NoFit, has_table, smallest, t
 from components.config import Platform, StackConfig
 from components.errors import mistakes
 from components.jupyterhub_host import sizing
+from components.platforms.reach import target
 from components.platforms.site import Site
 from components.shared_volume.args import KEPT, SharedVolumeArgs, VolumeKind
 
@@ -53,6 +54,26 @@ def warn_of_files(config: StackConfig) -> None:
     if lacks:
         pulumi.log.warn(
             f"hub.files.cvmfs: the host has no /cvmfs, and no server will start; {way_out}"
+        )
+
+
+def warn_of_origin(config: StackConfig) -> None:
+    """Says what it means that several people's pages have the hub's own address."""
+    places = config.hub.meeting_places
+    if places and not config.hub.subdomains:
+        pulumi.log.warn(
+            f"hub.shared_origin: with {' and '.join(places)}, what one person writes on such a "
+            "server can act on the hub for whoever opens it, an admin too; `subdomains` ends that"
+        )
+
+
+def warn_of_names(config: StackConfig) -> None:
+    """Says what a cluster's network policies can't: they know addresses only."""
+    named = [each for each in config.egress.hosts() if target(each).name]
+    if named and not config.hub.reach:
+        pulumi.log.warn(
+            f"egress: servers are sent to {', '.join(named)}. If its address is a private one, put "
+            "it into hub.reach, as a number: a cluster's policies know no names"
         )
 
 

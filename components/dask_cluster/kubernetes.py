@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 
 from ..images import ImageStore
 from ..jupyterhub_host.component import JupyterHubHost
 from ..platforms.charts import CHARTS, release
 from ..platforms.kubernetes import KubernetesCluster
+from ..platforms.policies import names, ways_out
 from ..shared_volume.component import SharedVolume
 from .args import DaskClusterArgs
 from .machines import WorkerMachines
@@ -60,6 +62,18 @@ def create(
     """
     fullname = cluster.named(name)
     notebook = hub.args.images[0]
+    closed = kubernetes.networking.v1.NetworkPolicy(
+        f"{name}-pods",
+        metadata={
+            "name": f"{fullname}-pods",
+            "namespace": cluster.namespace,
+            "labels": cluster.labels("dask"),
+        },
+        spec=policy(
+            fullname, [*hub.args.reach, *images.egress.hosts()], mounts=[shared.args.server]
+        ),
+        opts=cluster.options(parent),
+    )
     release(
         name,
         cluster,
@@ -73,7 +87,7 @@ def create(
             shared=(shared.volume, f"{notebook.home}/shared"),
         ),
         own=args.gateway.values,
-        depends_on=[hub],
+        depends_on=[hub, closed],
     )
     return Made(pulumi.Output.from_input(address(fullname)))
 
@@ -128,6 +142,30 @@ def chart_values(
         "fullnameOverride": fullname,
         "gateway": gateway,
         "traefik": {"service": {"type": "ClusterIP"}},
+    }
+
+
+def policy(
+    fullname: str, reach: Sequence[str], mounts: Sequence[pulumi.Input[str] | None] = ()
+) -> dict[str, Any]:
+    """Where schedulers and workers go, in which users' code runs: as from users' servers.
+
+    Besides, to each other and to the gateway. Who comes to them is as the cluster has it.
+    """
+    own = {"gateway.dask.org/instance": fullname}
+    kinds = {
+        "key": "app.kubernetes.io/component",
+        "operator": "In",
+        "values": ["dask-scheduler", "dask-worker"],
+    }
+    return {
+        "podSelector": {"matchLabels": own, "matchExpressions": [kinds]},
+        "policyTypes": ["Egress"],
+        "egress": [
+            {"to": [{"podSelector": {"matchLabels": own}}]},
+            names(),
+            *ways_out(reach, mounts),
+        ],
     }
 
 

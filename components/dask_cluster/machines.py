@@ -15,6 +15,8 @@ from ..platforms.docker_host import DockerHost
 class WorkerMachines:
     """Machines on one network with the hub's host.
 
+    Where that network is private, `reach` of the hub's args has to name the workers' ports there.
+
     Attributes:
         hosts: their engines by name; an engine's address is where the scheduler and the workers
             of other machines reach it.

@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from ..args import Args, Bytes, InputSecret, InputStr, field, matching
 from ..images import BundledImage, ImageArgs, bundled_image
+from ..platforms.reach import Reach
 from .effects import HUB_REPLACED, NEXT_START
 from .files import FilesArgs
 from .login import LoginArgs, LoginKind, UserName
@@ -198,7 +199,7 @@ class JupyterHubHostArgs(Args):
         False,
         description=(
             "Admins may open other people's servers, and so read and change their files. Each "
-            "time is in the hub's log."
+            "time is in the hub's log. Needs `subdomains` or `shared_origin`."
         ),
         change=HUB_REPLACED,
     )
@@ -215,6 +216,21 @@ class JupyterHubHostArgs(Args):
         description="Further ports on the gateway address that notebooks may reach (Dask's).",
         change="replaces the guard container; servers go on",
     )
+    reach: list[Reach] = field(
+        [],
+        description=(
+            "Services on private addresses that users' servers may reach: ranges `10.1.2.0/24`, "
+            "with a port `10.1.2.3:5432`, or on a Docker engine by name `db.example.org:5432`. "
+            "All else on 10/8, 172.16/12, 192.168/16, 100.64/10 and IPv6's own is closed, and NFS "
+            "(port 2049) anywhere; the internet, names (port 53), the hub, Dask and Spark are "
+            "open, and so are proxies and package index of `egress` (in Kubernetes if given by "
+            "address). The host's own addresses stay closed."
+        ),
+        change=(
+            "replaces guard and hub containers; servers go on, and so do connections that they "
+            "have open. In Kubernetes in place"
+        ),
+    )
     culling: CullingArgs = field(
         CullingArgs(), description="Stops servers that nobody uses.", change=HUB_REPLACED
     )
@@ -226,6 +242,17 @@ class JupyterHubHostArgs(Args):
             "a certificate for `*.hub.example.org`."
         ),
         change=HUB_REPLACED + "; open pages have to be opened anew",
+    )
+    shared_origin: bool = field(
+        False,
+        description=(
+            "Allow common servers (`files.groups.….together`) and `admin_access` without "
+            "`subdomains`. Such a server's pages then have the address of the hub's own, so a "
+            "script that anybody left there can do on the hub whatever the one may who opens it: "
+            "an admin everything, with everybody's files. Only where all who can write on such a "
+            "server may do that. The preview says so each time."
+        ),
+        change=HUB_REPLACED,
     )
     class_size: int | None = field(
         None,
@@ -325,6 +352,23 @@ class JupyterHubHostArgs(Args):
         ]
         if wrong:
             raise ValueError("; ".join(wrong))
+        return self
+
+    @property
+    def meeting_places(self) -> list[str]:
+        """Settings by which people open pages that somebody else may have written."""
+        groups = self.files.groups.items()
+        common = [f"files.groups.{name}.together" for name, group in groups if group.together]
+        return [*common, *(["admin_access"] if self.admin_access else [])]
+
+    @model_validator(mode="after")
+    def _pages_are_apart(self) -> Self:
+        if self.meeting_places and not (self.subdomains or self.shared_origin):
+            raise ValueError(
+                f"{' and '.join(self.meeting_places)} only with `subdomains: true` (a DNS name and "
+                "a certificate for each user), or with `shared_origin: true` if what one person "
+                "writes may act on the hub for whoever opens it, an admin too"
+            )
         return self
 
     @model_validator(mode="after")

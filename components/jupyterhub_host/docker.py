@@ -51,7 +51,11 @@ def create(
         f"{name}-users", host, parent, role="users", subnet=args.network.subnet, icc=False
     )
     closed = network_document(
-        args, host.named("users"), host.bridge("users"), [host.bridge("dask")]
+        args,
+        host.named("users"),
+        host.bridge("users"),
+        [host.bridge("dask")],
+        images.egress.hosts(),
     )
     scratch = _scratch(name, args, host, parent)
     examples = _examples(name, args.files.examples, host, parent, offered[0], images)

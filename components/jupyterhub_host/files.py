@@ -32,7 +32,8 @@ class GroupArgs(Args):
         False,
         description=(
             "A server that the group has in common, where several people work in one notebook at "
-            "the same time. Its image needs `jupyter-collaboration`, as `images/notebook` has."
+            "the same time. Its image needs `jupyter-collaboration`, as `images/notebook` has. "
+            "Needs `hub.subdomains` or `hub.shared_origin`."
         ),
         change=HUB_REPLACED + "; `false` ends the group's server, files stay",
     )

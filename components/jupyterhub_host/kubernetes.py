@@ -14,8 +14,9 @@ from ..args import secret
 from ..buckets.component import Buckets
 from ..images import ImageStore
 from ..kubernetes_cluster.pools import PoolArgs
-from ..platforms.charts import CHARTS, release
+from ..platforms.charts import CHARTS, merged, release
 from ..platforms.kubernetes import KubernetesCluster
+from ..platforms.policies import names, ways_out
 from ..shared_volume.component import SharedVolume
 from ..traefik_proxy.component import TraefikProxy
 from .args import HubSecretsArgs, JupyterHubHostArgs
@@ -90,14 +91,17 @@ def create(
         ingress=proxy.made.ingress,
         pools=cluster.pools,
         environment=images.egress.environment(),
+        network_policy=network_policy(
+            [*args.reach, *images.egress.hosts()],
+            mounts=[each.args.server for each in volumes.values()],
+        ),
     )
     release(
         name,
         cluster,
         parent,
         chart=replace(CHARTS["jupyterhub"], version=args.pods.chart),
-        values=values,
-        own=args.values,
+        values=with_own(values, args.values),
         depends_on=[kept, proxy, *volumes.values()],
     )
     return Made(None, None, pulumi.Output.from_input(references))
@@ -123,6 +127,7 @@ def chart_values(
     ingress: Mapping[str, Any],
     pools: Sequence[PoolArgs] = (),
     environment: Mapping[str, str] | None = None,
+    network_policy: Values,
 ) -> Values:
     """The chart's values. What the hub's own code does (login, culling) is in `settings`."""
     first = args.images[0]
@@ -152,7 +157,7 @@ def chart_values(
             "events": True,
             "storage": _storage(args, volumes, homes_kind, homes_size, storage_class),
             "initContainers": _folders(args, references[0], homes_kind),
-            "networkPolicy": _network_policy(),
+            "networkPolicy": network_policy,
             "cloudMetadata": {"blockWithIptables": True, "ip": "169.254.169.254"},
             "profileList": profiles(args, references, pools),
             **_limits(_offered(args), pools),
@@ -303,12 +308,18 @@ def _folders(args: JupyterHubHostArgs, reference: str, homes_kind: str) -> list[
     ]
 
 
-def _network_policy() -> Values:
-    """Servers reach the internet, DNS and the hub; nobody but the hub's proxy reaches them."""
+def network_policy(
+    reach: Sequence[str] = (), mounts: Sequence[pulumi.Input[str] | None] = ()
+) -> Values:
+    """Servers reach the internet, DNS and the hub; nobody but the hub's proxy reaches them.
+
+    `reach` and `mounts` are as in `ways_out`.
+    """
     return {
         "enabled": True,
         "ingress": [],
-        "egress": [],
+        # The chart's own rules for names don't know of a cache on the node (169.254.20.10).
+        "egress": [*ways_out(reach, mounts), names()],
         "interNamespaceAccessLabels": "ignore",
         "allowedIngressPorts": [],
         "egressAllowRules": {
@@ -316,10 +327,24 @@ def _network_policy() -> Values:
             "dnsPortsCloudMetadataServer": False,
             "dnsPortsKubeSystemNamespace": True,
             "dnsPortsPrivateIPs": True,
-            "nonPrivateIPs": True,
+            "nonPrivateIPs": False,  # the chart's own idea of private lacks two ranges
             "privateIPs": False,
         },
     }
+
+
+def with_own(values: Mapping[str, Any], own: Mapping[str, Any]) -> Values:
+    """One's own values over ours. Ways of servers add up, as they do in a policy.
+
+    Who closes the internet by the chart's own switch has it closed.
+    """
+    found = merged(values, own)
+    given = own.get("singleuser", {}).get("networkPolicy", {})
+    ours = values["singleuser"]["networkPolicy"]["egress"]
+    if given.get("egressAllowRules", {}).get("nonPrivateIPs") is False:
+        ours = ours[1:]
+    found["singleuser"]["networkPolicy"]["egress"] = [*ours, *given.get("egress", [])]
+    return found
 
 
 def profiles(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -15,9 +16,17 @@ RULES_FILE = "/srv/routes/hub.yaml"
 
 
 def network_document(
-    args: JupyterHubHostArgs, name: str, bridge: str, extra_bridges: list[str]
+    args: JupyterHubHostArgs,
+    name: str,
+    bridge: str,
+    extra_bridges: list[str],
+    egress: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What the guard has to close, and what it leaves open."""
+    """What the guard has to close, and what it leaves open.
+
+    Args:
+        egress: hosts and ports that are the way out of this site.
+    """
     return {
         "name": name,
         "subnet": args.network.subnet,
@@ -25,6 +34,7 @@ def network_document(
         "bridge": bridge,
         "open_ports": sorted({args.network.hub_port, *args.open_ports}),
         "extra_bridges": extra_bridges,
+        "reach": sorted({*args.reach, *egress}),
     }
 
 

@@ -339,6 +339,7 @@ UNIT
 }
 
 # A container has no business with the cloud's metadata; names are looked up there on some clouds.
+# Nor has one of ours with NFS, whose server lets in whoever speaks from this machine.
 metadata() {
     put /etc/pulumi-jupyterhub/metadata.nft <<'RULES' || true
 table inet jh_metadata
@@ -349,6 +350,7 @@ table inet jh_metadata {
         ip daddr 169.254.169.254 meta l4proto { tcp, udp } th dport 53 accept
         ip daddr 169.254.0.0/16 drop
         ip6 daddr { fd00:ec2::254, fe80::a9fe:a9fe } drop
+        iifname "jh-*" meta l4proto { tcp, udp } th dport 2049 drop
     }
 }
 RULES

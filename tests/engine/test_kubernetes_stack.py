@@ -99,6 +99,21 @@ def test_a_change_touches_only_what_it_should(stack: ClusterStack) -> None:
     assert of_others == {"Release proxy": "update", "PersistentVolumeClaim shared": "update"}
 
 
+def test_dask_comes_with_a_policy_for_its_pods(stack: ClusterStack) -> None:
+    before = stack.file.read_text()
+    try:
+        stack.merge(hub={"reach": ["10.1.2.3:5432"]}, dask={"workers": 2})
+        found = stack.changes()
+    finally:
+        stack.file.write_text(before)
+    assert found == {
+        "DaskCluster dask": "create",
+        "NetworkPolicy dask-pods": "create",
+        "Release dask": "create",
+        "Release hub": "update",
+    }
+
+
 def test_a_new_kubeconfig_of_the_same_cluster_replaces_nothing(stack: ClusterStack) -> None:
     before = stack.kubeconfig.read_text()
     document = json.loads(before)

@@ -44,3 +44,5 @@ def test_it_is_previewed(checkout: Checkout, name: str) -> None:
     report = checkout.make("preview", "ALONE=1")
     assert "✅ Preview of stack `tsnippet`" in report
     assert "| Container `hub` | create |" in report
+    is_shared = "shared_origin" in sections.get("hub", {})
+    assert ("Note: hub.shared_origin: with " in report) == is_shared

@@ -49,6 +49,7 @@ def test_a_second_up_has_nothing_to_do(stack: Checkout) -> None:
         ({"hub": {"title": "Physics"}}, {"hub": "replace"}),
         ({"hub": {"memory_reserve": "600M"}}, {"hub": "replace"}),
         ({"hub": {"open_ports": [9999]}}, {"hub": "replace", "hub-guard": "replace"}),
+        ({"hub": {"reach": ["10.9.0.0/16"]}}, {"hub": "replace", "hub-guard": "replace"}),
         ({"proxy": {"https_port": 8444}}, {}),
         ({"volumes": {"homes": {"protect": False}}}, {"homes": "update"}),
     ],

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from components import DaskClusterArgs
-from components.dask_cluster.kubernetes import chart_values
+from components.dask_cluster.kubernetes import chart_values, policy
 from tests.checkout import ROOT
 from tests.client import eventually
 from tests.kubernetes.stack import NOTEBOOK, build_image
@@ -58,6 +58,13 @@ def _objects() -> Iterator[dict[str, Any]]:
     args = DaskClusterArgs(workers=2, memory="512M")
     values = chart_values(args, fullname="dask", images=[IMAGE], owner=(1000, 100))
     backend = values["gateway"]["backend"]
+    # The node enforces none: this is what its API says to the rules, servers' among them.
+    yield {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "pods"},
+        "spec": policy("dask", ["10.1.2.0/24", "10.1.2.3:5432"], ["203.0.113.5"]),
+    }
     yield {
         "apiVersion": "v1",
         "kind": "Service",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,18 +114,25 @@ def test_every_name_below_is_proved_by_dns(hub: Checkout, authority: Pebble) -> 
     assert set(alternatives.value.get_values_for_type(x509.DNSName)) == set(names)
 
 
-def test_users_have_names_of_their_own(
-    hub: Checkout, authority: Pebble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def anna(
+    hub: Checkout, authority: Pebble, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[User]:
     """With `subdomains`, after the test above: the certificate is for all names below."""
-    hub.configure(hub={"subdomains": True})
+    groups = {"muons": {"members": ["anna"], "together": True}}
+    hub.configure(hub={"subdomains": True, "files": {"groups": groups}})
     hub.make("up")
-    _find_names_here(monkeypatch)
-    trusted = tmp_path / "root.pem"
+    trusted = tmp_path_factory.mktemp("trusted") / "root.pem"
     trusted.write_text(authority.root())
-    anna = User(f"https://{NAME}:{HTTPS}", "anna", verify=False)
-    anna.session.verify = str(trusted)
-    assert anna.login(hub.secrets()["class_password"]).status_code == 302
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _find_names_here(monkeypatch)
+        user = User(f"https://{NAME}:{HTTPS}", "anna", verify=False)
+        user.session.verify = str(trusted)
+        assert user.login(hub.secrets()["class_password"]).status_code == 302
+        yield user
+
+
+def test_users_have_names_of_their_own(anna: User) -> None:
     anna.session.get(f"{anna.url}/hub/spawn")
     own = f"https://anna.{NAME}:{HTTPS}/user/anna/lab"
     eventually("the server", lambda: anna.session.get(own).url == own, 60)
@@ -140,6 +147,18 @@ def test_users_have_names_of_their_own(
     hub_cookies = [c for c in anna.session.cookies if c.name == "jupyterhub-hub-login"]
     assert hub_cookies
     assert all(c.domain == NAME and not c.domain_specified for c in hub_cookies)
+
+
+def test_so_has_a_common_server(anna: User) -> None:
+    """Neither the hub's pages nor anybody's own have its address."""
+    opens = f"{anna.url}/hub/together/muons"
+    its = rf"https://([a-z0-9-]+)\.{re.escape(NAME)}:{HTTPS}/user/_muons/"
+
+    def look() -> str | None:
+        found = re.match(its, anna.session.get(opens).url)
+        return found and found[1]
+
+    assert eventually("the group's server", look, 60) not in ("", "anna")
 
 
 def _find_names_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ import requests
 
 from tests.checkout import Checkout
 from tests.client import User, eventually, logged_in
+from tests.local.isolation import probes
 from tests.local.test_roster import passwords
+from tests.servers import outside
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +50,16 @@ def test_jupyterlab_shows_dashboards_beside_the_notebook(teacher: User) -> None:
     assert "dask-labextension" in extensions
 
 
-def test_workers_reach_nothing_of_the_hub(roster_hub: Checkout, teacher: User) -> None:
+def test_workers_reach_nothing_of_the_hub_nor_around_it(
+    roster_hub: Checkout, teacher: User
+) -> None:
     code = f"""
 from dask.distributed import Client
 def look():
     import os, socket
     reached = []
-    for host, port in (({roster_hub.gateway!r}, 8081), ("10.242.0.1", {roster_hub.port + 100})):
+    inner = ({roster_hub.gateway!r}, 8081), ("10.242.0.1", {roster_hub.port + 100})
+    for host, port in (*inner, ("10.97.7.9", 2049), ("10.97.7.9", 53)):
         try:
             socket.create_connection((host, port), timeout=3)
             reached.append((host, port))
@@ -66,7 +71,9 @@ def look():
 client = Client(timeout=20)
 print(set(map(str, client.run(look).values())))
 """
-    assert teacher.run(code) == "{'([], [], False, 1000)'}"
+    with outside.machine("10.97.7.9", outside.listener(2049, 53)):
+        eventually("it listens", lambda: probes.reached([["10.97.7.9", 2049]]), 20)
+        assert teacher.run(code) == "{\"([('10.97.7.9', 53)], [], False, 1000)\"}"
 
 
 def test_after_a_restart_its_containers_may_start_in_any_order(

@@ -210,7 +210,7 @@ def test_an_admin_opens_nobodys_server_unless_the_stack_says_so(
     headers = {"X-XSRFToken": teacher._xsrf("/hub/"), "Referer": f"{hub.url}/hub/admin"}
     tokens = f"{hub.url}/hub/api/users/anna/tokens"
     assert teacher.session.post(tokens, json={}, headers=headers).status_code in (403, 404)
-    hub.configure(hub={"admin_access": True})
+    hub.configure(hub={"admin_access": True, "shared_origin": True})
     hub.make("up")
     teacher = logged_in(hub.url, "teacher", known["teacher"])
     page = teacher.session.get(people["anna"].at("lab"))

@@ -50,6 +50,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
             "login": {"kind": "roster", "users": ["anna", "ben", "carla", "dan"]},
             "images": [{"title": "Python", "source": NOTEBOOK, "memory_limit": "1GiB"}],
             "files": {"groups": {"muons": {"members": ["anna", "ben", "dan"], "together": True}}},
+            "shared_origin": True,
         },
     }
     with running(tmp_path_factory.mktemp("together"), "ttogether", 17, config) as checkout:

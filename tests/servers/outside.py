@@ -12,6 +12,17 @@ from pathlib import Path
 
 import pytest
 
+_LISTEN = """
+import signal, socket, sys
+opened = [socket.create_server(("", int(port)), backlog=100) for port in sys.argv[1:]]
+signal.pause()
+"""
+
+
+def listener(*ports: int) -> list[str | Path]:
+    """A command that takes connections at these ports, and says nothing."""
+    return [sys.executable, "-c", _LISTEN, *map(str, ports)]
+
 
 @dataclass(frozen=True)
 class Machine:

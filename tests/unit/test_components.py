@@ -96,6 +96,13 @@ def test_the_guard_is_never_missing(minimal: Any) -> None:
     assert recorder.inputs["hub-guard"].get("name") is None  # two may be there for a moment
 
 
+def test_the_guard_opens_what_the_stack_names_and_the_way_out(full: Any) -> None:
+    recorder, _ = full
+    told = json.loads(recorder.inputs["hub-guard"]["uploads"][0]["content"])["network"]["reach"]
+    named = ["10.1.0.0/16", "10.2.3.4:5432", "db.example.org:5432"]
+    assert told == [*named, "mirror.example.org:443", "proxy.example.org:3128"]
+
+
 def test_users_network_has_no_way_between_containers(minimal: Any) -> None:
     recorder, _ = minimal
     options = recorder.inputs["hub-users"]["options"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import ssl
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,19 @@ def test_ports_are_open_to_the_private_network_only(cloud: str) -> None:
     }
     assert {str(rule[source]).strip("[]'") for rule in own.values()} == {"10.20.0.0/24"}
     assert not [name for name in rules if name.startswith("dask") and "-443-" in name]
+
+
+@pytest.mark.parametrize("name", ["aws", "host"])
+def test_the_scheduler_reaches_them_on_a_private_network(name: str) -> None:
+    (guard,) = containers(compose(f"{name}.happy.dask.yaml"), "hub-guard").values()
+    reach = json.loads(guard["uploads"][0]["content"])["network"]["reach"]
+    assert (
+        reach
+        == {
+            "aws": ["10.20.0.0/24:8790", "10.20.0.0/24:8791", "10.20.0.0/24:8792"],
+            "host": [f"192.0.2.{host}:{port}" for host in (20, 21) for port in (8790, 8791)],
+        }[name]
+    )
 
 
 def test_workers_are_on_machines_that_exist() -> None:

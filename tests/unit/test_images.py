@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from components import BundledImage, ImageArgs, JupyterHubHostArgs, bundled_image
-from components.images import base_of
+from components.images import EgressArgs, base_of
 from stacks import pin
 from tests.checkout import ROOT
 from tests.unit.test_components import compose
@@ -88,3 +88,14 @@ def test_dockerfiles_are_linted(tmp_path: Path) -> None:
     bad.write_text("FROM debian\nRUN cd /tmp && sudo ls\n")
     done = subprocess.run([program, bad], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
+
+
+def test_what_programs_are_sent_to() -> None:
+    args = EgressArgs(
+        http_proxy="http://anna:secret@10.0.0.7:3128",
+        https_proxy="proxy.example.org",
+        pip_index_url="https://mirror.example.org/simple",
+    )
+    assert args.hosts() == ["10.0.0.7:3128", "mirror.example.org:443", "proxy.example.org:80"]
+    nowhere = EgressArgs(http_proxy="http://[fd00::7]:3128", pip_index_url="file:///srv/wheels")
+    assert nowhere.hosts() == []

@@ -185,7 +185,9 @@ def test_cloud_init_alone_makes_it_ready(world: Surroundings) -> None:
     found = world.host.run("findmnt -no SOURCE,FSTYPE,OPTIONS /srv/data; ls /srv/data").stdout
     assert "xfs" in found and "nosuid" in found and "prjquota" in found
     assert found.split()[-5:] == ["certificates", "homes", "shared", "state", "uploads"]
-    assert "169.254.0.0/16 drop" in world.host.run("sudo nft list table inet jh_metadata").stdout
+    rules = world.host.run("sudo nft list table inet jh_metadata").stdout
+    assert "169.254.0.0/16 drop" in rules
+    assert "th dport 2049 drop" in rules
     document = "sudo zcat -f /var/lib/cloud/instance/user-data.txt"
     assert "PRIVATE" not in world.host.run(document).stdout
 

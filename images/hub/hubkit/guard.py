@@ -11,6 +11,7 @@ import docker
 from docker.models.containers import Container
 
 from . import firewall, labels
+from .reach import Names
 from .settings import GuardSettings, load_guard
 
 EVERY = 2.0  # seconds between two looks
@@ -26,12 +27,13 @@ class Guard:
         self._settings = settings
         self._engine = engine
         self._stopped: dict[str, float] = {}
+        self.names = Names(settings.network)
 
     def look(self) -> None:
         """One round: close what is open, start what was stopped."""
         network = self._settings.network
         if not firewall.is_closed(network):
-            firewall.close(network)
+            firewall.close(network, self.names.addresses)
             log.info("closed the network %s", network.name)
         self._start_again()
 
@@ -92,6 +94,7 @@ def main() -> None:
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     signal.signal(signal.SIGINT, lambda *_: ending.set())
+    threading.Thread(target=guard.names.watch, args=(ending,), daemon=True).start()
     while not ending.is_set():
         try:
             guard.look()

@@ -168,7 +168,7 @@ class Volume(Document):
 
 
 class Network(Document):
-    """The users' network, and what of the host it may reach."""
+    """The users' network, and what it may reach of the host and of private addresses."""
 
     name: str
     subnet: str
@@ -176,6 +176,7 @@ class Network(Document):
     bridge: str
     open_ports: list[int]
     extra_bridges: list[str]
+    reach: list[str]
 
 
 class Culling(Document):

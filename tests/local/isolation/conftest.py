@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import urllib3
 
 from tests.checkout import Checkout, running
-from tests.client import User, logged_in
+from tests.client import User, eventually, logged_in
+from tests.local.isolation.probes import reached
 from tests.local.kinds import KINDS
 from tests.local.test_roster import passwords
 from tests.servers import outside
 
 urllib3.disable_warnings()
 NUMBER, HTTPS_PORT = 20, 8470
+# Of machines of the site, all of which listen at the same ports.
+NAMED, BY_NAME, OTHERS = "10.98.7.9", "10.98.8.9", ("172.31.207.9", "192.168.207.9", "100.64.7.9")
+PUBLIC = "198.51.100.9"
+DNS, NFS, DATABASE = 53, 2049, 5432
 LIMITS = {"memory_limit": "768M", "cpu_limit": 1}
 
 
@@ -27,6 +34,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
             "images": [
                 {"title": kind, "source": source, **LIMITS} for kind, source in KINDS.items()
             ],
+            # The users' own range among them, which is no way from one to another.
+            "reach": [f"{NAMED}:{DATABASE}", f"db.class.test:{DATABASE}", "10.244.0.0/16"],
         },
         "proxy": {
             "bind_address": "0.0.0.0",
@@ -80,6 +89,18 @@ def elsewhere() -> Iterator[outside.Machine]:
     """A machine of the same network as this host."""
     with outside.machine("203.0.113.9", ["sleep", "600"]) as machine:
         yield machine
+
+
+@pytest.fixture(scope="package")
+def site() -> Iterator[list[list[Any]]]:
+    """Servers around this host, on addresses of each kind; yields where they listen."""
+    ports = (DNS, 111, NFS, DATABASE)
+    with ExitStack() as stack:
+        for address in (NAMED, BY_NAME, *OTHERS, PUBLIC):
+            stack.enter_context(outside.machine(address, outside.listener(*ports)))
+        everywhere = [[a, p] for a in (NAMED, BY_NAME, *OTHERS, PUBLIC) for p in ports]
+        eventually("all listen", lambda: len(reached(everywhere)) == len(everywhere), 20)
+        yield everywhere
 
 
 def addresses() -> set[str]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -17,7 +18,18 @@ import requests
 from tests.checkout import ENGINE, Checkout
 from tests.client import Kernel, User, eventually
 from tests.local.isolation import probes
-from tests.local.isolation.conftest import HTTPS_PORT, addresses, log_in
+from tests.local.isolation.conftest import (
+    BY_NAME,
+    DATABASE,
+    DNS,
+    HTTPS_PORT,
+    NAMED,
+    NFS,
+    OTHERS,
+    PUBLIC,
+    addresses,
+    log_in,
+)
 from tests.local.isolation.probes import ask, script
 from tests.servers import outside
 
@@ -108,6 +120,45 @@ def test_cloud_metadata_is_out_of_reach(ben: User, tmp_path: Path) -> None:
         program = ["python3", "-c", script(probes.reached, target)]
         assert METADATA in ENGINE.containers.run(image, program, remove=True).decode()
         assert ask(ben, probes.reached, target) == []
+
+
+def test_private_addresses_are_closed_but_for_what_is_named(
+    ben: User, site: list[list[Any]]
+) -> None:
+    """The mounts' server among them; NFS is closed on the internet, too."""
+    site = [each for each in site if each[0] != BY_NAME]  # of which the next test is
+    # A container on Docker's usual network reaches all, so the ways there are open.
+    image = ask(ben, probes.environment)["JUPYTER_IMAGE_SPEC"]
+    program = ["python3", "-c", script(probes.reached, site)]
+    printed = ENGINE.containers.run(image, program, remove=True)
+    assert sorted(json.loads(printed)) == sorted(site)
+    ping = ["python3", "-c", script(probes.echoes, OTHERS[0])]
+    assert json.loads(ENGINE.containers.run(image, ping, remove=True)) is True
+    assert ask(ben, probes.echoes, OTHERS[0]) is False
+    names = [[address, port] for address, port in site if port == DNS]
+    internet = [[address, port] for address, port in site if address == PUBLIC and port != NFS]
+    opened = [[NAMED, DATABASE], *names, *(each for each in internet if each not in names)]
+    assert sorted(ask(ben, probes.reached, site)) == sorted(opened)
+
+
+def test_what_is_named_by_name_is_open_once_the_name_is_found(
+    hub: Checkout, ben: User, site: list[list[Any]]
+) -> None:
+    database = [[BY_NAME, DATABASE]]
+    assert ask(ben, probes.reached, database) == []
+    known = f"echo {BY_NAME} db.class.test >>/etc/hosts"
+    assert hub.container("guard").exec_run(["sh", "-c", known]).exit_code == 0
+    eventually("it is open", lambda: ask(ben, probes.reached, database) == database, 20)
+    # Rules that somebody took away come back with it, and the way stays the only one.
+    table = "jh_" + hashlib.sha256(f"{hub.deployment}-users".encode()).hexdigest()[:8]
+    deleted = ["nft", "delete", "table", "inet", table]
+    assert hub.container("guard").exec_run(deleted).exit_code == 0
+    others = [[address, NFS] for address in (NAMED, BY_NAME, *OTHERS)]
+    eventually(
+        "it is closed again, but for the name",
+        lambda: ask(ben, probes.reached, [*others, *database]) == database,
+        20,
+    )
 
 
 def test_who_is_on_the_hosts_network_reaches_the_edge_only(

@@ -3,12 +3,16 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hubkit import admission, firewall
 from hubkit.admission import Host, NoRoom, Promise
 from hubkit.login import passwords as roster
+from hubkit.reach import Names
 from hubkit.settings import Limits, Network
+
+from components.platforms import reach
 
 GIB = 1024**3
 NETWORK = Network(
@@ -18,6 +22,7 @@ NETWORK = Network(
     bridge="jh-1",
     open_ports=[8081, 8786],
     extra_bridges=["jh-2"],
+    reach=["10.7.0.0/16", "10.9.1.2:5432", "db.example.org:44"],
 )
 
 
@@ -96,14 +101,66 @@ def test_the_firewall_drops_first_and_opens_only_what_is_named() -> None:
         'iifname "jh-1" ip daddr 10.1.0.1 tcp dport { 8081, 8786 } accept',
         f'fib daddr type local drop comment "{firewall.mark(NETWORK)}"',
     ]
+    private = ", ".join(firewall.PRIVATE)
+    assert closed[6 : closed.index("}")] == [
+        'iifname "jh-2" fib daddr oifname "jh-2" return',
+        "meta l4proto { tcp, udp } th dport 53 return",
+        "ip daddr 10.7.0.0/16 return",
+        "ip daddr 10.9.1.2 meta l4proto { tcp, udp } th dport 5432 return",
+        "meta l4proto { tcp, udp } ip daddr . th dport @named return",
+        f"ip daddr {{ {private} }} drop",
+        "ip6 daddr { fc00::/7, fe80::/10 } drop",
+        "meta l4proto { tcp, udp } th dport 2049 drop",
+    ]
     jump = lines.index('iifname { "jh-1", "jh-2" } jump closed')
     into = 'iifname != "lo" ip daddr 10.1.0.0/20 ct state { new, invalid } drop'
     assert lines[jump + 1] == into
 
 
 def test_rules_of_other_settings_do_not_count() -> None:
-    more = NETWORK.model_copy(update={"open_ports": [8081]})
-    assert firewall.mark(NETWORK) not in firewall.ruleset(more)
+    for more in ({"open_ports": [8081]}, {"reach": []}):
+        other = NETWORK.model_copy(update=more)
+        assert firewall.mark(NETWORK) not in firewall.ruleset(other)
+
+
+def test_both_packages_mean_the_same_by_private() -> None:
+    assert firewall.PRIVATE == reach.PRIVATE
+
+
+def test_a_name_is_looked_up_and_keeps_its_address_while_it_is_not_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answer(*addresses: str) -> Any:
+        return lambda *_: [(0, 0, 0, "", (address, 44)) for address in addresses]
+
+    def away(*_: object) -> None:
+        raise OSError("no such name")
+
+    names = Names(NETWORK)
+    monkeypatch.setattr("socket.getaddrinfo", answer("10.3.0.1", "10.3.0.2"))
+    names.look_up()
+    monkeypatch.setattr("socket.getaddrinfo", away)
+    names.look_up()
+    assert names.addresses == {("10.3.0.1", 44), ("10.3.0.2", 44)}
+    monkeypatch.setattr("socket.getaddrinfo", answer("10.3.0.3"))
+    names.look_up()
+    assert names.addresses == {("10.3.0.3", 44)}
+
+
+def test_addresses_of_names_are_loaded_with_the_rules_and_changed_beside_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded = []
+    monkeypatch.setattr("subprocess.run", lambda *_, **how: loaded.append(how["input"]))
+    known = [("10.3.0.2", 44), ("10.3.0.1", 44)]
+    firewall.close(NETWORK, known)
+    firewall.name(NETWORK, known)
+    firewall.name(NETWORK, [])
+    named = f"element inet {firewall.table_name(NETWORK)} named"
+    flush = f"flush set inet {firewall.table_name(NETWORK)} named\n"
+    assert loaded[0] == firewall.ruleset(NETWORK) + loaded[1]
+    assert loaded[1] == f"{flush}add {named} {{ 10.3.0.1 . 44, 10.3.0.2 . 44 }}\n"
+    assert loaded[2] == flush
 
 
 @pytest.mark.parametrize("found", ["0\n", None])

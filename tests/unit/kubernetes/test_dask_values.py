@@ -13,6 +13,7 @@ import pytest
 from components import DaskClusterArgs, DaskGatewayArgs
 from components.dask_cluster import kubernetes
 from components.platforms.charts import merged
+from components.platforms.reach import PRIVATE
 from tests.unit.kubernetes.values import read
 
 IMAGES = ["example.org/you/dask:1", "example.org/you/root:2"]
@@ -141,6 +142,21 @@ def test_what_the_hub_is_told() -> None:
     assert way["to"] == [
         {"podSelector": {"matchLabels": {"gateway.dask.org/instance": "jupyterhub-class-dask"}}}
     ]
+
+
+def test_clusters_go_where_users_servers_go() -> None:
+    policy = kubernetes.policy("jupyterhub-class-dask", ["10.1.2.3:5432"], ["203.0.113.5", None])
+    own = {"gateway.dask.org/instance": "jupyterhub-class-dask"}
+    assert policy["podSelector"]["matchLabels"] == own
+    (kinds,) = policy["podSelector"]["matchExpressions"]
+    assert kinds["values"] == ["dask-scheduler", "dask-worker"]  # not the gateway's own pods
+    among, dns, internet, database = policy["egress"]
+    assert among == {"to": [{"podSelector": {"matchLabels": own}}]}
+    assert {each["port"] for each in dns["ports"]} == {53}
+    closed = [*PRIVATE, "203.0.113.5/32"]
+    assert internet == {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": closed}}]}
+    assert database["to"] == [{"ipBlock": {"cidr": "10.1.2.3/32"}}]
+    assert {each["port"] for each in database["ports"]} == {5432}
 
 
 def test_a_stack_with_dask_tells_its_hub() -> None:

@@ -9,7 +9,10 @@ import pulumi
 import pytest
 
 from components.config import StackConfig, parse
-from components.jupyterhub_host.kubernetes import literal, slug
+from components.images import EgressArgs
+from components.jupyterhub_host.kubernetes import literal, network_policy, slug
+from components.platforms.policies import names
+from components.platforms.reach import PRIVATE
 from tests.unit.kubernetes.values import hub_values, read
 
 MINIMAL: dict[str, Any] = {
@@ -86,7 +89,7 @@ CASES: list[tuple[dict[str, Any], str, Any]] = [
     ),
     ({"images": [PYTHON | {"home": "/home/me"}]}, "singleuser.storage.homeMountPath", "/home/me"),
     ({"spawn_concurrency": 7}, "hub.concurrentSpawnLimit", 7),
-    ({"admin_access": True}, "hub.config.JupyterHub.admin_access", True),
+    ({"admin_access": True, "shared_origin": True}, "hub.config.JupyterHub.admin_access", True),
     ({}, "hub.config.JupyterHub", {"authenticator_class": "null", "admin_access": False}),
     ({}, "cull", {"enabled": False}),
     ({"pods": {"pull_ahead": False}}, "prePuller.hook.enabled", False),
@@ -171,8 +174,57 @@ def test_servers_reach_neither_each_other_nor_metadata_nor_private_addresses() -
     assert policy["interNamespaceAccessLabels"] == "ignore"
     rules = policy["egressAllowRules"]
     assert not rules["cloudMetadataServer"] and not rules["privateIPs"]
-    assert rules["nonPrivateIPs"] and rules["dnsPortsKubeSystemNamespace"]
+    assert not rules["nonPrivateIPs"] and rules["dnsPortsKubeSystemNamespace"]
     assert values["cloudMetadata"]["blockWithIptables"]
+    assert policy["egress"] == [INTERNET, names()]
+
+
+INTERNET = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(PRIVATE)}}]}
+
+
+def test_what_the_stack_names_can_be_reached() -> None:
+    named = ["10.1.2.0/24", "10.1.2.3:5432"]
+    policy = hub_values(stack(reach=named))["singleuser"]["networkPolicy"]
+    ports = [{"port": 5432, "protocol": "TCP"}, {"port": 5432, "protocol": "UDP"}]
+    assert policy["egress"] == [
+        INTERNET,
+        {"to": [{"ipBlock": {"cidr": "10.1.2.0/24"}}]},
+        {"to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}], "ports": ports},
+        names(),
+    ]
+    way_out = EgressArgs(http_proxy="http://10.0.0.7:3128", https_proxy="http://proxy:3128")
+    _, proxy, _ = network_policy(way_out.hosts())["egress"]  # a policy knows no names
+    assert proxy["to"] == [{"ipBlock": {"cidr": "10.0.0.7/32"}}]
+
+
+def test_a_mounts_server_is_closed_wherever_it_is() -> None:
+    policy = network_policy([], ["203.0.113.5", "10.0.0.9", "nfs.example.org", None])
+    internet, _ = policy["egress"]
+    assert internet["to"][0]["ipBlock"]["except"] == [*PRIVATE, "203.0.113.5/32"]
+
+
+def test_ones_own_ways_are_added() -> None:
+    way = {"to": [{"podSelector": {}}]}
+    more = {"singleuser": {"networkPolicy": {"egress": [way]}}}
+    policy = hub_values(stack(values=more))["singleuser"]["networkPolicy"]
+    assert policy["egress"] == [INTERNET, names(), way]
+    no_internet = {"singleuser": {"networkPolicy": {"egressAllowRules": {"nonPrivateIPs": False}}}}
+    policy = hub_values(stack(values=no_internet, reach=["10.1.2.0/24"]))["singleuser"]
+    named = {"to": [{"ipBlock": {"cidr": "10.1.2.0/24"}}]}
+    assert policy["networkPolicy"]["egress"] == [named, names()]
+
+
+def test_names_are_looked_up_wherever_a_cluster_has_its_servers() -> None:
+    rule = names()
+    assert {(each["port"], each["protocol"]) for each in rule["ports"]} == {
+        (53, "UDP"),
+        (53, "TCP"),
+    }
+    inside, *private = rule["to"]
+    assert inside["namespaceSelector"]["matchLabels"] == {
+        "kubernetes.io/metadata.name": "kube-system"
+    }
+    assert [each["ipBlock"]["cidr"] for each in private] == list(PRIVATE)
 
 
 def test_images_and_sizes_become_profiles() -> None:

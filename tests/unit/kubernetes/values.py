@@ -8,7 +8,6 @@ from typing import Any
 from components import config
 from components.config import StackConfig
 from components.jupyterhub_host import kubernetes as hub
-from components.platforms.charts import merged
 from components.traefik_proxy import kubernetes as proxy
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -43,8 +42,9 @@ def hub_values(stack: StackConfig) -> dict[str, Any]:
         ),
         pools=stack.cluster.pools,
         environment={"HTTPS_PROXY": "http://proxy.example.org"},
+        network_policy=hub.network_policy(args.reach, [stack.volumes.homes.server]),
     )
-    return merged(values, args.values)
+    return hub.with_own(values, args.values)
 
 
 def proxy_values(stack: StackConfig) -> dict[str, Any]:
