@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -9,6 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -103,5 +105,9 @@ def environment() -> dict[str, str]:
 
 
 def workspace() -> tempfile.TemporaryDirectory[str]:
-    """A place for sources, on the cache's disk."""
+    """A place for sources, on the cache's disk. What a killed run left there goes after a day."""
+    for left in paths.cache().glob("build-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > 86400:
+                shutil.rmtree(left, ignore_errors=True)
     return tempfile.TemporaryDirectory(dir=paths.cache(), prefix="build-")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.setup import go, pulumi_cli
+from toolchain.setup import go, paths, pulumi_cli
 from toolchain.setup.steps import Problem
 
 
@@ -91,3 +91,16 @@ def test_the_vendors_language_host_is_told_from_ours(
     assert not pulumi_cli._has_language_host(pulumi)
     program(tmp_path / "vendor", "pulumi-language-python", "")
     assert pulumi_cli._has_language_host(pulumi)
+
+
+def test_sources_that_a_killed_run_left_go_after_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    left, at_work = paths.cache() / "build-left", paths.cache() / "build-at-work"
+    for folder in (left, at_work):
+        (folder / "pkg").mkdir(parents=True)
+    os.utime(left, (0, 0))
+    with go.workspace() as own:
+        assert not left.exists()
+        assert at_work.exists() and Path(own).exists()
