@@ -266,8 +266,9 @@ def test_the_steps_before_name_the_stacks_that_a_change_touches(tmp_path: Path) 
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     )
+    parts = ("toolchain/", "stacks/", "Makefile", "components/", "docs/", "requirements.txt")
     for name in listed.stdout.splitlines():
-        if name.startswith(("toolchain/", "stacks/", "Makefile", "components/", "docs/")):
+        if name.startswith(parts):
             (repository / name).parent.mkdir(parents=True, exist_ok=True)
             (repository / name).write_bytes((ROOT / name).read_bytes())
     git(repository, "init", "-q", "-b", "main")
@@ -296,6 +297,10 @@ def test_the_steps_before_name_the_stacks_that_a_change_touches(tmp_path: Path) 
         )
         assert output.read_text() == f"stacks={expected}\n"
         git(repository, "reset", "-q", "--hard", base)
+    (repository / "Makefile").unlink()
+    own = os.environ | {"BASE": base, "GITHUB_OUTPUT": str(output)}
+    failed = subprocess.run(["bash", "-e", "-c", command], cwd=repository, env=own, check=False)
+    assert failed.returncode, "a fault of the command ends the job"
 
 
 def _stacks() -> list[str]:
