@@ -73,12 +73,16 @@ class Machine:
     def __exit__(self, *_: object) -> None:
         os.kill(self._outer.pid, signal.SIGKILL)  # and with it all that is inside
         self._outer.wait()
-        for table, chain, *rule in _RULES:
-            subprocess.run(["iptables", "-w", "-t", table, "-D", chain, *rule], capture_output=True)
+        self._close_the_way_out()
         for group in sorted(_CPU.parent.parent.glob(f"*/{NAME}/**/"), reverse=True):
             with contextlib.suppress(OSError):  # what the engine made for containers
                 group.rmdir()
         eventually("its data is nobody's", self._forgotten, 60)
+
+    @staticmethod
+    def _close_the_way_out() -> None:
+        for table, chain, *rule in _RULES:
+            subprocess.run(["iptables", "-w", "-t", table, "-D", chain, *rule], capture_output=True)
 
     def _forgotten(self) -> bool:
         shutil.rmtree(self._data, ignore_errors=True)
@@ -86,6 +90,7 @@ class Machine:
 
     def _connect(self) -> None:
         """A cable from here to there, and the way out through here."""
+        self._close_the_way_out()  # of a run that was killed
         inside = ["nsenter", "--target", str(self._first), "--net"]
         mtu = str(uplink_mtu())
         for words in (
