@@ -19,7 +19,10 @@ from .stack import Stack, alone
 
 READY_WITHIN = 120  # seconds
 NAMELESS_WITHIN = 5
-_IN_THE_WAY = re.compile(r'container (?:named |name "/)(?P<name>[\w.-]+)"? is (?:there )?already')
+_IN_THE_WAY = re.compile(
+    r"(?P<kind>container|network) (?:(?:with )?name|named) \"?/?(?P<name>[\w.-]+)\"? "
+    r"(?:is there already|is already in use|already exists)"
+)
 LATE = 120.0  # seconds that an engine under load may still be at a container nobody waits for
 _UP = ("up", "--yes", "--skip-preview", "--suppress-outputs")
 
@@ -78,13 +81,12 @@ def took_back(stack: Stack, engine: Engine) -> bool:
     that. They are known by their labels; data is not in them. An engine that is still at one has
     given away its name and doesn't list it yet: it is waited for.
     """
-    found = (_IN_THE_WAY.search(line) for line in stack.shown)
-    names = [match["name"] for match in found if match]
-    if not names:
+    found = [match for line in stack.shown if (match := _IN_THE_WAY.search(line))]
+    if not found:
         return False
-    for name in names:
-        if not engine.has_container(name):
-            _await_listed(engine, name)
+    for each in found:
+        if each["kind"] == "container" and not engine.has_container(each["name"]):
+            _await_listed(engine, each["name"])
     return recovery.remove_orphans(stack, engine, stack.exported() or {})
 
 

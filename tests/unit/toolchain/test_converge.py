@@ -18,6 +18,10 @@ CONFLICT = (
 OFFICIAL = (
     'Conflict. The container name "/jupyterhub-class-hub" is already in use by container "0123".'
 )
+NETWORK = (
+    "  a network named jupyterhub-class-users is there already and does not belong to this stack",
+    "network with name jupyterhub-class-users already exists",
+)
 
 
 class Late(Engine):
@@ -28,6 +32,7 @@ class Late(Engine):
         self.there = containers
         self.looks = looks
         self.removed: list[str] = []
+        self.lost_networks: list[dict[str, Any]] = []
 
     def has_container(self, name: str) -> bool:
         assert name == "jupyterhub-class-hub"
@@ -39,7 +44,10 @@ class Late(Engine):
         return self.there if self.looks < 0 else []
 
     def networks(self, deployment: str) -> list[dict[str, Any]]:
-        return []
+        return self.lost_networks
+
+    def remove(self, kind: str, identity: str) -> None:
+        self.removed.append(identity)
 
     def remove_container(self, identity: str, grace: int = 10) -> None:
         self.removed.append(identity)
@@ -62,6 +70,15 @@ def test_our_container_is_taken_back(
     stack.shown = ["  ✓ Network hub-users: created", told]
     assert converge.took_back(stack, engine)
     assert engine.removed == ["1"]
+
+
+@pytest.mark.parametrize("told", NETWORK)
+def test_our_network_is_taken_back(stack: Stack, told: str) -> None:
+    engine = Late([])
+    engine.lost_networks = [{"Id": "2"}]
+    stack.shown = [told]
+    assert converge.took_back(stack, engine)
+    assert engine.removed == ["2"]
 
 
 def test_a_container_without_our_labels_is_left_alone(stack: Stack) -> None:
