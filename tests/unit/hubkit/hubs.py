@@ -51,6 +51,9 @@ def wait_for(is_so: Callable[[], bool], seconds: float = 60, log: Path | None = 
         time.sleep(0.1)
 
 
+_SERVICE = b"-m\0hubkit."
+
+
 class Hub:
     """The hub's process, and what a client does with it. Its folder outlives it."""
 
@@ -94,8 +97,12 @@ class Hub:
 
     def kill(self) -> None:
         """As power or the kernel ends it, with its services."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        hub = self._process.pid
+        children = Path(f"/proc/{hub}/task/{hub}/children").read_text().split()
+        services = [int(c) for c in children if _SERVICE in Path(f"/proc/{c}/cmdline").read_bytes()]
+        for each in (hub, *services):  # each has a session of its own, as users' servers have
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(each, signal.SIGKILL)
         self._process.wait(20)
 
     def stop(self) -> None:
