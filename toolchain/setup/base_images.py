@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ _SOURCES = (
     "http://deb.debian.org/debian-security bookworm-security",
 )
 _UNNEEDED = ("var/cache/apt/archives/*.deb", "var/lib/apt/lists/*_*", "usr/share/man/*")
+_KEPT = 7 * 86400  # seconds; older ones lack security updates
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -62,6 +64,18 @@ _AS_ROOT = (
 
 
 def _debian(engine: Engine) -> str:
+    archive = paths.cache() / "debian-bookworm-slim.tar"
+    how = "made from the packages that are there"
+    if not archive.exists() or time.time() - archive.stat().st_mtime > _KEPT:
+        _bootstrap(archive)
+        how = "made from Debian's packages"
+    with archive.open("rb") as tar:
+        engine.import_image(tar, DEBIAN, 'CMD ["bash"]')
+    return how
+
+
+def _bootstrap(archive: Path) -> None:
+    """Packs a system made from packages; it is there whole or not at all."""
     if not is_root():
         raise Problem(
             f"{DEBIAN} can't be pulled, and only root can make it from packages. Run this once, "
@@ -69,19 +83,20 @@ def _debian(engine: Engine) -> str:
         )
     if not Path("/usr/sbin/debootstrap").exists():
         apt_install("debootstrap", "debian-archive-keyring")
-    with tempfile.TemporaryDirectory(dir=paths.cache()) as folder:
-        command = ["/usr/sbin/debootstrap", "--variant=minbase", "bookworm", folder]
+    with tempfile.TemporaryDirectory(dir=paths.cache()) as place:
+        folder, partial = Path(place) / "system", Path(place) / "system.tar"
+        command: list[str | Path] = [
+            "/usr/sbin/debootstrap",
+            "--variant=minbase",
+            "bookworm",
+            folder,
+        ]
         run(command, "debootstrap", source=network.DEBIAN)
-        sources = Path(folder) / "etc" / "apt" / "sources.list"
+        sources = folder / "etc" / "apt" / "sources.list"
         sources.write_text("".join(f"deb {source} main\n" for source in _SOURCES))
         unneeded = [f"--exclude=./{path}" for path in _UNNEEDED]
-        tar = subprocess.Popen(["tar", "-C", folder, *unneeded, "-c", "."], stdout=subprocess.PIPE)
-        assert tar.stdout is not None
-        engine.import_image(tar.stdout, DEBIAN, 'CMD ["bash"]')
-        if tar.wait():
-            engine.remove("images", DEBIAN)
-            raise Problem(f"{DEBIAN} could not be packed: is the disk of {folder} full?")
-    return "made from Debian's packages"
+        run(["tar", "-C", folder, *unneeded, "-cf", partial, "."], "packing Debian")
+        partial.replace(archive)
 
 
 def _traefik(engine: Engine) -> str:
