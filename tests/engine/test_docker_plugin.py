@@ -809,7 +809,7 @@ def test_with_the_pulumi_engine(api: docker.DockerClient, tmp_path: Path) -> Non
     name = unique("engine")
     project = tmp_path / "project"
     (project / "context").mkdir(parents=True)
-    (project / "context" / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN echo hello\n")
+    (project / "context" / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN echo {name}\n")
     (project / "Pulumi.yaml").write_text("name: plugin-test\nruntime:\n  name: python\n")
     (project / "__main__.py").write_text(PROGRAM)
     bins = [CHECKOUT / "toolchain/plugins/bin" / kind for kind in ("docker", "language")]
@@ -848,7 +848,7 @@ def test_with_the_pulumi_engine(api: docker.DockerClient, tmp_path: Path) -> Non
     try:
         run("preview")
         first = run("up", "--yes", "--skip-preview")
-        assert "step 2/2" in first
+        assert "step 2/3" in first  # the last one is the label
         made = run("stack", "output", "container").strip()
         assert api.containers.get(made).labels["test"] == name
         run("preview", "--expect-no-changes")
