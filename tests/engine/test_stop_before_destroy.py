@@ -43,6 +43,6 @@ def names() -> Iterator[set[str]]:
 
 
 def test_only_our_own_and_no_user_is_left(names: set[str]) -> None:
-    assert vm._stop_all(Stack("tstop"), cast(Machine, Here()))
+    assert vm.stop_all(Stack("tstop"), cast(Machine, Here()))
     found = {c.name: c.status for c in ENGINE.containers.list(all=True) if c.name in names}
     assert found == {"tstop-guard": "exited", "tstop-hub": "exited", "tstop-else": "running"}
