@@ -32,7 +32,7 @@ pytestmark = pytest.mark.timeout(3000)  # the first one may build Kubernetes
 NAME = "maria-c.rossi@unipd.it"  # on the old hub's roster only
 PASSWORD = "chosen-by-herself"
 HOME = f"/srv/homes/{names.escaped(NAME)}"
-OLD = "tclass"
+OLD = "tmoved"  # no name of another test: lanes run side by side
 SETTINGS = settings_document(
     JupyterHubHostArgs(login={"kind": "roster", "users": [NAME]}, admins=["teacher"]),
     deployment=f"jupyterhub-{OLD}",
