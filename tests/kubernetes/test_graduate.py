@@ -20,6 +20,7 @@ from components.jupyterhub_host.settings import settings_document
 from tests.checkout import ENGINE, Checkout
 from tests.kubernetes.stack import HUB, Hub
 from tests.servers.kubernetes import build
+from tests.unit.hubkit.test_kubernetes import SECRETS
 from toolchain.commands.graduate import Home, move
 from toolchain.setup.steps import Problem
 from toolchain.stacks.cluster import HUB as HUB_POD
@@ -76,8 +77,9 @@ def old(hub: Hub) -> Iterator[str]:
         left.remove(force=True)  # of a run that was killed
     container = ENGINE.containers.run(HUB, ["sleep", "3600"], name=name, detach=True, init=True)
     try:
-        said = json.dumps(SETTINGS)
-        write = f"mkdir -p /etc/jupyterhub; echo {shlex.quote(said)} >/etc/jupyterhub/settings.json"
+        write = "mkdir -p /etc/jupyterhub && cd /etc/jupyterhub"
+        for file, told in (("settings.json", SETTINGS), ("secrets.json", SECRETS)):
+            write += f" && echo {shlex.quote(json.dumps(told))} >{file}"
         for command in (["sh", "-c", write], ["sh", "-ec", FILES], ["python3", "-c", ACCOUNTS]):
             done(container, command)
         yield OLD
