@@ -47,14 +47,9 @@ def holds_data(state: Mapping[str, Any]) -> bool:
     """
     types = str(state.get("urn", "")).split("::")[2:3]
     *above, kind = types[0].split("$") if types else [""]
-    is_holder = kind in _HOLDERS.get(above[-1] if above else "", ())
-    return bool(state.get("protect")) or (is_holder and not _names_a_folder(state))
+    return bool(state.get("protect")) or kind in _HOLDERS.get(above[-1] if above else "", ())
 
 
-def _names_a_folder(state: Mapping[str, Any]) -> bool:
-    """Whether a volume only says where its files are: on a disk that outlives it, and the machine.
-
-    By Pulumi 3.276 (not by 3.255) plans replace what goes with a machine that is replaced.
-    """
-    options = (state.get("inputs") or {}).get("driverOpts") or {}
-    return bool(options.get("device"))
+def names_a_folder(state: Mapping[str, Any]) -> bool:
+    """Whether a volume only says where its files are: on a disk that outlives its machine."""
+    return bool(((state.get("inputs") or {}).get("driverOpts") or {}).get("device"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from ..kept import holds_data
+from ..kept import holds_data, names_a_folder
 
 
 class Unreadable(Exception):
@@ -201,7 +201,7 @@ def _step(step: Mapping[str, Any], of_component: Mapping[str, str]) -> Step:
         component=of_component.get(urn, ""),
         properties=tuple(_properties(step)),
         reason=_reason(step),
-        holds_data=holds_data(old),
+        holds_data=holds_data(old) and not _comes_back(step),
         protected=bool(old.get("protect")),
         retained=bool(old.get("retainOnDelete")),
     )
@@ -213,10 +213,22 @@ def _reason(step: Mapping[str, Any]) -> str:
     if old.get("replacementTrigger") != new.get("replacementTrigger") and old and new:
         before, after = old.get("replacementTrigger"), new.get("replacementTrigger")
         return f"its replacement trigger: `{before}` → `{after}`"
-    with_it = old.get("deletedWith")
-    if with_it and step.get("op") == "replace" and not step.get("replaceReasons"):
-        return f"goes with {_label(str(with_it))}"
+    if with_it := _goes_with(step):
+        return f"goes with {_label(with_it)}"
     return ""
+
+
+def _goes_with(step: Mapping[str, Any]) -> str:
+    """What it is replaced with, where nothing of its own changes; by Pulumi 3.276, not 3.255."""
+    if step.get("op") != "replace" or step.get("replaceReasons"):
+        return ""
+    return str((step.get("oldState") or {}).get("deletedWith") or "")
+
+
+def _comes_back(step: Mapping[str, Any]) -> bool:
+    """Whether a volume is only made anew on the next machine, with the same folder."""
+    old: Mapping[str, Any] = step.get("oldState") or {}
+    return bool(_goes_with(step)) and names_a_folder(old) and not old.get("protect")
 
 
 def _once(steps: Iterable[Step]) -> Iterator[Step]:

@@ -77,22 +77,3 @@ def test_nothing_else_is() -> None:
         assert holds_data({"urn": f"{start}{kind}::x", "protect": True})
     wrapped = "acme:index:Class$jupyterhub:index:SharedVolume$docker:index/volume:Volume"
     assert holds_data({"urn": f"{start}{wrapped}::x"})
-
-
-@pytest.mark.parametrize(
-    ("options", "holds"),
-    [
-        ({"type": "none", "o": "bind", "device": "/srv/data/homes"}, False),
-        ({"size": "10G"}, True),
-        ({}, True),
-        (None, True),
-    ],
-)
-def test_a_volume_that_names_a_folder_of_a_disk_is_not_what_holds_its_files(
-    options: dict[str, str] | None, holds: bool
-) -> None:
-    """It is made anew with each machine; the disk below counts by itself."""
-    kind = "jupyterhub:index:SharedVolume$docker:index/volume:Volume"
-    state = {"urn": f"urn:pulumi:s::p::{kind}::homes", "inputs": {"driverOpts": options}}
-    assert holds_data(state) is holds
-    assert holds_data(state | {"protect": True})

@@ -59,6 +59,24 @@ def test_what_a_component_says_holds_data_closes_the_gate(op: str) -> None:
     assert "⛔ **Data would be lost.** Volume `homes`" in shown
 
 
+@pytest.mark.parametrize(
+    ("device", "more", "protected", "code"),
+    [
+        ("/srv/data/homes", {}, False, 0),  # made anew on the next machine, with the same folder
+        ("/srv/data/homes", {"replaceReasons": ["driverOpts"]}, False, 3),  # another folder
+        ("/srv/data/homes", {}, True, 3),
+        ("", {}, False, 3),  # its files go with the machine
+    ],
+)
+def test_a_volume_goes_with_its_machine(
+    device: str, more: dict[str, Any], protected: bool, code: int
+) -> None:
+    change = step("replace", **more)
+    change["oldState"] |= {"deletedWith": f"{STACK}aws:ec2/instance:Instance::vm"}
+    change["oldState"] |= {"inputs": {"driverOpts": {"device": device}}, "protect": protected}
+    assert run(plan_of(component(), change))[0] == code
+
+
 def test_the_same_type_without_data_does_not() -> None:
     routes = f"{STACK}jupyterhub:index:TraefikProxy$docker:index/volume:Volume::proxy-routes"
     change = step("replace", routes, replaceReasons=["name"])
